@@ -88,7 +88,7 @@ def test_a_nan_is_refused_with_its_row(method):
     rows = make_rows(8, 12)
     rows[5, 3] = np.nan
     rows[5, 4] = np.inf
-    with pytest.raises(InputError, match="2 values that are NaN or infinite in 1 rows, the first of them row 5"):
+    with pytest.raises(InputError, match="2 values that are NaN or infinite in 1 row, the first of them row 5"):
         compute_condensed_rdm(rows, method)
     with pytest.raises(InputError, match="finite features"):
         compute_gram(rows)

@@ -54,6 +54,6 @@ def test_metamers_of_a_detector_are_made_at_the_layers_that_have_rows(tmp_path, 
     assert set(table["measured_layer"]) == {"conv"}
     assert np.isfinite(table["db_snr"]).all()
     null = bh.null_distribution(net, x, ["conv"], out_path=tmp_path, device="cpu")
-    assert "1 layers" in repr(null)
+    assert "1 layer" in repr(null)
     with pytest.raises(InputError, match="shows no rows of each stimulus"):
         bh.extract(net, x, ["head"], out_path=tmp_path / "activations", device="cpu")

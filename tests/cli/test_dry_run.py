@@ -142,7 +142,7 @@ def test_python_gets_a_value(place: Path) -> None:
     import beholder as bh
 
     found: Any = bh.extract("toy", "images", ["conv"], device="cpu", threads=1, dry_run=True)
-    assert isinstance(found, DryRun) and repr(found).startswith("DryRun(1 shards, ")
+    assert isinstance(found, DryRun) and repr(found).startswith("DryRun(1 shard, ")
     assert found.seconds > 0 and found.memory and not (place / "activations").exists()
 
 

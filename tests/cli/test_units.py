@@ -123,7 +123,7 @@ def test_maps_and_the_gallery(workplace: Path, beholder: Call) -> None:
     assert json.loads(out) == {"maps": [{"layer": "0", "channel": 2, "folder": folder, "n_maps": 20}]}
     assert len(list((workplace / folder / "activation_maps").rglob("*.png"))) == 20
     code, out, err = beholder("units", "maps", *NET, "--units_file", "units.json", "--threads", "1")
-    assert (code, out.splitlines()) == (0, ["1 units, 20 maps", "stimuli/net"]), err
+    assert (code, out.splitlines()) == (0, ["1 unit, 20 maps", "stimuli/net"]), err
     code, out, err = beholder("show", "stimuli", "--json")
     assert code == 0, err
     assert json.loads(out)["units"][0]["maps"] == 20

@@ -46,7 +46,7 @@ def test_folders_without_pictures_are_no_classes_and_said(tmp_path, fill, caplog
 
 def test_pictures_beside_class_folders_are_refused_unless_the_layout_is_said(tmp_path, fill):
     folder = fill(tmp_path, "x.png", "n1/y.png")
-    with pytest.raises(InputError, match="1 images beside 1 folders") as caught:
+    with pytest.raises(InputError, match="1 image beside 1 folder") as caught:
         StimulusSet.from_folder(folder)
     assert "\n" not in str(caught.value)
     assert list(StimulusSet.from_folder(folder, layout="flat")) == ["x"]
@@ -72,7 +72,7 @@ def test_sounds_are_told_from_pictures_and_both_refused(tmp_path, fill):
     save_sound(tmp_path / "s.wav", np.zeros(10), 8000)
     assert StimulusSet.from_folder(tmp_path).kind == "sound"
     fill(tmp_path, "p.png")
-    with pytest.raises(InputError, match="1 images and 1 sounds"):
+    with pytest.raises(InputError, match="1 image and 1 sound"):
         StimulusSet.from_folder(tmp_path)
     assert list(StimulusSet.from_folder(tmp_path, kind="image")) == ["p"]
     assert list(StimulusSet.from_folder(tmp_path, kind="sound")) == ["s"]

@@ -95,7 +95,7 @@ def test_which_column_is_asked_where_there_are_several(tmp_path: Path) -> None:
 
 def test_what_cannot_be_stimuli_is_refused(tables: Path, tmp_path: Path) -> None:
     without = [{"bytes": None, "path": "a.png"}, {"bytes": encode(0), "path": "b.png"}]
-    with pytest.raises(StimulusError, match=r"1 rows .* with none"):
+    with pytest.raises(StimulusError, match=r"1 row .* with none"):
         read_stimuli(write_table(tmp_path / "paths.parquet", {"image": without}))
     with pytest.raises(InputError, match="label for each"):
         read_stimuli(write_table(tmp_path / "some.parquet", {"image": make_entries(range(2)), "label": ["a", None]}))

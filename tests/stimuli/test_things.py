@@ -87,7 +87,7 @@ def test_behaviour_pictures_come_in_the_rows_order(tmp_path, fill, monkeypatch, 
     stimuli = StimulusSet.from_folder(folder, things_behavior=True)
     assert stimuli.files == ("zebra.jpg", "aardvark.jpg", "car2.png")
     assert stimuli.targets.tolist() == [0, 1, 2]
-    assert "1 pictures" in caplog.text
+    assert "1 picture" in caplog.text
     (folder / "zebra.jpg").unlink()
     with pytest.raises(InputError, match="1 missing: zebra"):
         StimulusSet.from_folder(folder, things_behavior=True)

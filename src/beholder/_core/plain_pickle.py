@@ -18,6 +18,7 @@ from typing import IO, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 
 _ARRAY_MODULES = ("numpy.core", "numpy._core", "numpy")
 _PLAIN_KINDS = "biufcSU"
@@ -225,7 +226,7 @@ def _fill(shape: Any, dtype: Any, order: str, data: Any, done: dict[int, Any], d
         array = np.empty(shape, dtype=object)
         settled = _settle(list(data), done, depth + 1)
         if len(settled) != array.size:
-            raise ValueError(f"{len(settled)} values for an array of shape {shape}")
+            raise ValueError(f"{format_count(len(settled), 'value')} for an array of shape {shape}")
         flat: Any = np.empty(len(settled), dtype=object)
         for i, each in enumerate(settled):
             flat[i] = each

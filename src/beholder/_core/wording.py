@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 _KEYWORDS = {
@@ -154,6 +154,17 @@ def format_count(n: int, what: str) -> str:
     ('1 task', '0 spoken words', '12,800 stimuli')
     """
     return f"{n:,} {use_plural(n, what)}"
+
+
+def format_span(counts: Iterable[int], what: str) -> str:
+    """So many of something, or from so many to so many.
+
+    >>> format_span([5, 3, 5], "stimulus"), format_span([1, 1], "stimulus")
+    ('3 to 5 stimuli', '1 stimulus')
+    """
+    numbers = sorted(counts)
+    least, most = numbers[0], numbers[-1]
+    return format_count(most, what) if least == most else f"{least:,} to {format_count(most, what)}"
 
 
 def count_items(n: int, items: str) -> str:

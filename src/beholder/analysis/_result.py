@@ -22,7 +22,7 @@ from beholder._core.errors import (
 from beholder._core.files import explain_read_errors, open_atomic, read_json_object, write_bytes, write_json
 from beholder._core.hashing import hash_bytes
 from beholder._core.registry import Registry
-from beholder._core.wording import word
+from beholder._core.wording import format_count, word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class Result:
     def __repr__(self) -> str:
         table: Any = self.table
         told = " ".join(self.sentences()[:1])
-        return f"Result({self.kind}, {len(table)} rows{': ' if told else ''}{told})"
+        return f"Result({self.kind}, {format_count(len(table), 'row')}{': ' if told else ''}{told})"
 
     def _repr_html_(self) -> str:
         """Sentences, warnings and the head of the table, for notebooks."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.cli._flags import (
     BatchSize,
     Hidden,
@@ -259,7 +260,7 @@ def _print(made: Metamers, output: OutputFlags) -> None:
         for layer in dict.fromkeys(own["layer"])
         for _, part in own[own["layer"] == layer].groupby(["decision", "rule"], sort=True, dropna=False)
     ]
-    lines = [f"{len(made)} metamers of {made.model}", *align_records(_COLUMNS, rows)]
+    lines = [f"{format_count(len(made), 'metamer')} of {made.model}", *align_records(_COLUMNS, rows)]
     lines += [f"skipped {name} at {layer}: {reason}" for name, layer, _, reason in made.skipped]
     files: list[dict[str, Any]] = []
     if made.path is not None:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
+from beholder._core.wording import format_count
 from beholder.cli._flags import Layers, LongFlags, OptionalInPaths, OutputFlags, WorkFlags, flags, list_files
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_records
 from beholder.cli._numbers import refuse_infinite
@@ -76,7 +77,7 @@ def null(
     assert path is not None
     table = align_records(("layer", "spearman", "pearson", "db_snr"), list_rows(maxima))
     files = list_files(sorted(path.glob("*.parquet")))
-    lines = [f"{len(found):,} pairs; what a metamer has to exceed:", *table, str(path)]
+    lines = [f"{format_count(len(found), 'pair')}; what a metamer has to exceed:", *table, str(path)]
     output.print(lines, {"maxima": to_records(maxima), "files": files})
 
 

@@ -99,7 +99,7 @@ class _PlanFlags:
     def only_source(self) -> str:
         """The one source."""
         if len(self.sources) != 1:
-            raise InputError("-s FOLDER", got=f"{len(self.sources)} folders" if self.sources else "none")
+            raise InputError("-s FOLDER", got=format_count(len(self.sources), "folder") if self.sources else "none")
         return self.sources[0]
 
     def split_mode(self) -> tuple[str, str | None]:
@@ -192,7 +192,7 @@ def _describe(plan: ExperimentPlan) -> str:
     practice = f", {len(plan.practice)} for practice" if plan.practice else ""
     n_catch = len(plan.tasks[0].raw_catch_trials)
     n = plan.settings.sessions.n
-    several = f"; {n} tasks a participant, one a session" if n > 1 else ""
+    several = f"; {format_count(n, 'task')} a participant, one a session" if n > 1 else ""
     counts = f"{trials} trial{'s' * (trials != '1')} and {format_count(n_catch, 'catch trial')}"
     return f"{plan.kind}: {format_count(len(plan), 'task')} of {counts}{practice}{several}"
 

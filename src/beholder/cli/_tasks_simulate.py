@@ -153,7 +153,7 @@ def _describe(made: Simulation, observer: str) -> Iterator[str]:
     before = f"; {made.n_before} were there" if made.n_before else ""
     yield f"{format_count(len(made.outcomes), 'participant')} ({observer}): {told}{before}"
     if made.n_answers:
-        yield f"{100 * made.n_correct / made.n_answers:.1f} % of {made.n_answers:,} answers right"
+        yield f"{100 * made.n_correct / made.n_answers:.1f} % of {format_count(made.n_answers, 'answer')} right"
     yield str(made.db)
 
 

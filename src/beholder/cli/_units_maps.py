@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from beholder._core.wording import format_count
 from beholder.cli._flags import (
     AxesFlags,
     LongFlags,
@@ -68,7 +69,10 @@ def maps(
         n = sum(one.map is not None for one in unit.stimuli)
         if n:
             rows.append({"layer": unit.layer, "channel": unit.channel, "folder": str(unit.path), "n_maps": n})
-    output.print([f"{len(rows)} units, {sum(row['n_maps'] for row in rows)} maps", str(folder)], {"maps": rows})
+    output.print(
+        [f"{format_count(len(rows), 'unit')}, {format_count(sum(row['n_maps'] for row in rows), 'map')}", str(folder)],
+        {"maps": rows},
+    )
 
 
 def occlude(
@@ -121,4 +125,7 @@ def occlude(
         if n:
             rows.append({"layer": unit.layer, "channel": unit.channel, "n_batches": n, "folder": str(own)})
     n = sum(row["n_batches"] for row in rows)
-    output.print([f"{len(rows)} units, {n} pictures with two occluded copies", str(folder)], {"occluded": rows})
+    output.print(
+        [f"{format_count(len(rows), 'unit')}, {format_count(n, 'picture')} with two occluded copies", str(folder)],
+        {"occluded": rows},
+    )

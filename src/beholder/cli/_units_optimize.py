@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
+from beholder._core.wording import format_count
 from beholder.cli._flags import (
     AxesFlags,
     BatchSize,
@@ -172,7 +173,10 @@ def _describe(vis: Visualizations) -> Iterator[str]:
     """A summary for people: counts, then every unit that does not beat the natural stimuli."""
     rows = list(vis.table)
     steps = max(row["steps"] for row in rows)
-    yield f"{len(vis)} units of {vis.model}, {rows[0]['n_images']} images a sign, {steps} steps"
+    yield (
+        f"{format_count(len(vis), 'unit')} of {vis.model}, "
+        f"{format_count(rows[0]['n_images'], 'image')} a sign, {steps} steps"
+    )
     words = {"yes": "beat the best natural stimulus", "no": "fall short of it", "tie": "tie with it"}
     for sign in ("max", "min"):
         verdicts = [row["beats"] for row in rows if row["sign"] == sign]

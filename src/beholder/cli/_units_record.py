@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from beholder._core.addresses import show_place
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
+from beholder._core.wording import format_count
 from beholder.cli._flags import (
     AxesFlags,
     Layers,
@@ -112,7 +113,7 @@ def _find_units(model: ModelFlags, units_file: str | None, layers: list[str] | N
 def _list_top(found: Exemplars) -> Iterator[str]:
     """Of each unit the stimuli that drive it most, and least, the most extreme first, with their activations."""
     for i, unit in enumerate(found.units):
-        yield f"{unit} of {found.model}, {found.windows.n_stimuli} stimuli"
+        yield f"{unit} of {found.model}, {format_count(found.windows.n_stimuli, 'stimulus')}"
         for sign, word in ((1, "most"), (0, "least")):
             pairs = zip(found.positions[i, sign, 0, ::-1], found.activations[i, sign, 0, ::-1], strict=True)
             yield f"  {word}: " + ", ".join(f"{found.acts.stimulus_ids[row]} ({value:.4g})" for row, value in pairs)
@@ -125,7 +126,8 @@ def _print_recording(acts: Activations, accuracy: Accuracy | None, output: Outpu
     rows = [{"layer": name, "n_channels": acts[name].shape[-1]} for name in acts.layers]
     n_units = sum(row["n_channels"] for row in rows if row["layer"] not in ("output", ZERO_SHOT))
     lines = [
-        f"{len(acts.stimulus_ids)} stimuli, {len(acts.layers)} layers, {n_units} units",
+        f"{format_count(len(acts.stimulus_ids), 'stimulus')}, "
+        f"{format_count(len(acts.layers), 'layer')}, {format_count(n_units, 'unit')}",
         f"class accuracy: {told}",
         show_place(acts.path),
     ]
@@ -245,6 +247,6 @@ def _describe(found: Exemplars) -> Iterator[str]:
     if w.top is not None:
         yield from _list_top(found)
     else:
-        yield f"{len(found)} units, {w.num_batches} batches of 2 x 10 stimuli each, of {w.n_stimuli}"
+        yield f"{format_count(len(found), 'unit')}, {w.num_batches} batches of 2 x 10 stimuli each, of {w.n_stimuli}"
         yield f"queries from ranks {w.start_min} to {w.stop_min - 1} and {w.start_max} to {w.stop_max - 1}"
     yield from (f"skipped {unit}: {reason}" for unit, reason in found.skipped)

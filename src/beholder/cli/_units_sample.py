@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from beholder._core.errors import ConfigurationChanged
 from beholder._core.files import read_json
 from beholder._core.provenance import record_provenance
+from beholder._core.wording import format_count
 from beholder.cli._flags import (
     AxesFlags,
     Hidden,
@@ -78,7 +79,10 @@ def sample(
     settings = {"model": units.model, "n_units": n_units, "seed": seed, "scheme": scheme, "layers": layers}
     record_provenance(path.parent, path.name, {**settings, "blacklist": [str(file) for file in files]})
     rows = [{"layer": unit.layer, "channel": unit.channel} for unit in units]
-    lines = [f"{len(units)} units of {units.model}, {len(units.layers)} layers", str(path)]
+    lines = [
+        f"{format_count(len(units), 'unit')} of {units.model}, {format_count(len(units.layers), 'layer')}",
+        str(path),
+    ]
     output.print(lines, {"units": rows, "files": list_files([path])})
 
 
@@ -133,4 +137,4 @@ def split(
         file = part.save(path.with_name(f"{path.stem}_{i}.json"))
         rows.append({"file": str(file), "n_units": len(part)})
     record_provenance(path.parent, path.name.removesuffix(".json") + "_*.json", {"units_file": path.name, "n": n})
-    output.print([f"{row['file']}: {row['n_units']} units" for row in rows], {"files": rows})
+    output.print([f"{row['file']}: {format_count(row['n_units'], 'unit')}" for row in rows], {"files": rows})

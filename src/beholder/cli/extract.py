@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from beholder._core.addresses import is_address, show_place
 from beholder._core.errors import InputError
 from beholder._core.sizes import format_bytes
+from beholder._core.wording import format_count
 from beholder.cli._flags import (
     AxesFlags,
     LongFlags,
@@ -267,8 +268,8 @@ def _describe(acts: Activations, layers: Sequence[str], files: Sequence[Path]) -
     for name in layers:
         layer = acts[name]
         axes = " x ".join(str(size) for size in layer.feature_shape)
-        yield f"{name:<{width}}  {len(layer)} stimuli  {axes}  {format_bytes(layer.nbytes)}"
+        yield f"{name:<{width}}  {format_count(len(layer), 'stimulus')}  {axes}  {format_bytes(layer.nbytes)}"
     yield from map(str, files[:_SHOWN])
     if len(files) > _SHOWN:
-        yield f"... and {len(files) - _SHOWN} more files"
+        yield f"... and {format_count(len(files) - _SHOWN, 'more file')}"
     yield show_place(acts.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
+from beholder._core.wording import format_count
 from beholder.cli._flags import Hidden, ModelName, ModelWord, OutputFlags, WeightFlags, Words, make_app, name_network
 
 app = make_app("layers", "A network's layers.")
@@ -41,5 +42,5 @@ def layers(
 
     model = name_network(word, model_name)
     name, infos = list_layers(model, [*(f"preset:{name}" for name in preset or []), *(pattern or [])], depth)
-    tree = [] if output.json else [render_layer_tree(infos, title=f"{name}, {len(infos)} layers")]
+    tree = [] if output.json else [render_layer_tree(infos, title=f"{name}, {format_count(len(infos), 'layer')}")]
     output.print(tree, {"layers": map(asdict, infos)})

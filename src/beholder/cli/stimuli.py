@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from beholder._core.wording import format_count
 from beholder.cli._flags import (
     DEFAULT_IN_PATH,
     InPaths,
@@ -56,7 +57,7 @@ def draw(
     folder = out_path or {"shapes": "./images/", "syllables": "./sounds/"}[name]
     made = draw_set(name, folder, n_per_category, rnd_seed)
     rows = [{"folder": folder, "set": name, "n_stimuli": len(made)}]
-    output.print([f"{len(made)} {made.kind}s in {folder}"], {"drawn": rows})
+    output.print([f"{format_count(len(made), made.kind)} in {folder}"], {"drawn": rows})
 
 
 @flags
@@ -118,4 +119,7 @@ def grade(
     )  # fmt: skip
     table = f"{out_path.rstrip('/')}/stimuli.csv"
     rows = [{"table": table, "grade": grade, "levels": levels, "n_stimuli": len(made)}]
-    output.print([f"{len(made)} {made.kind}s, {len(levels)} levels of {grade}", table], {"graded": rows})
+    output.print(
+        [f"{format_count(len(made), made.kind)}, {format_count(len(levels), 'level')} of {grade}", table],
+        {"graded": rows},
+    )

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import BeholderError
+from beholder._core.wording import format_count
 from beholder.cli._flags import OutputFlags, make_app
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _tabulate(checks: Sequence[OutputCheck]) -> dict[str, list[dict[str, Any]]]:
 def _describe(checks: Sequence[OutputCheck]) -> Iterator[str]:
     """A line an output, and a line a file that is not as it was written."""
     for each in checks:
-        told = [f"{each.n_files} files checked"] if each.n_files or not each.n_unhashed else []
+        told = [f"{format_count(each.n_files, 'file')} checked"] if each.n_files or not each.n_unhashed else []
         if each.n_unhashed:
             told.append(f"{each.n_unhashed} of a format without checksums, whose sizes were compared")
         yield f"{each.output}: {', '.join(told)}{'' if each.files else ', whole'}"

@@ -11,6 +11,7 @@ from beholder._core.errors import ConfigurationChanged, InputError, suggest_keyw
 from beholder._core.files import write_json
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.demo._words import describe_stimuli
 from beholder.figures import draw_for_files
 
@@ -112,9 +113,14 @@ def run_demo(
         {
             "title": "Beholder demo",
             "sentence": f"{len(stimuli)} drawn pictures of 16 categories were shown to a small network that comes with "
-            f"Beholder; {len(acts.layers)} of its layers were recorded and compared, and {len(units)} units looked at. "
-            f"{len(seen)} metamers of pictures and {len(heard)} of spoken syllables were made."
-            + (f" An experiment of {n_trials} trials a person is ready to be opened." if n_trials else ""),
+            f"Beholder; {len(acts.layers)} of its layers were recorded and compared, "
+            f"and {format_count(len(units), 'unit')} looked at. "
+            f"{format_count(len(seen), 'metamer')} of pictures and {len(heard)} of spoken syllables were made."
+            + (
+                f" An experiment of {format_count(n_trials, 'trial')} a person is ready to be opened."
+                if n_trials
+                else ""
+            ),
             "stimuli": f"{len(stimuli)} drawn pictures, 16 categories",
         },
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.demo._figures import figure_of
 from beholder.demo._units import redo
 from beholder.demo._words import describe_twin_metamers, describe_twins
@@ -83,7 +84,7 @@ def _draw_difference(found: MakerComparison, nets: Sequence[Model], path: Path) 
     color = colors_of_models([net.name for net in nets])[nets[0].name]
     ax = plot_accuracy(
         right, shown, list(NAMES), color=color, chance=1 / len(classes), intervals=intervals,
-        note=f"line: 95 % interval (Student) over {found.difference.n} pictures",
+        note=f"line: 95 % interval (Student) over {format_count(found.difference.n, 'picture')}",
     )  # fmt: skip
     ax.set_xlabel(ax.get_xlabel().replace("Right answers", "Recognised by other networks"))
     record = describe_twins(found, [net.name for net in nets])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from beholder._core.wording import format_count
 from beholder.figures import FigureRecord
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ def describe_stimuli(n_stimuli: int, seed: int) -> FigureRecord:
     """Words for the gallery of pictures."""
     return FigureRecord(
         title="What was the network shown?",
-        answer=f"{n_stimuli} pictures of 16 categories, eight shapes and eight textures, drawn by code.",
+        answer=f"{format_count(n_stimuli, 'picture')} of 16 categories, "
+        "eight shapes and eight textures, drawn by code.",
         explanation="Colour, position, size and rotation vary at random within each category, so "
         "none of them gives it away.",
         method=f"Seed {seed}. The network was trained on pictures drawn with another seed.",
@@ -27,11 +29,11 @@ def describe_accuracy(n_right: int, n_shown: int, n_categories: int) -> FigureRe
     """Words for the picture of right answers."""
     return FigureRecord(
         title="Does the network recognise the pictures?",
-        answer=f"It names {n_right} of {n_shown} pictures right ({100 * n_right / n_shown:.0f} %); "
+        answer=f"It names {n_right} of {format_count(n_shown, 'picture')} right ({100 * n_right / n_shown:.0f} %); "
         f"chance is {100 / n_categories:.4g} %.",
         explanation="One dot a category. The line is the range in which the true share plausibly "
         "lies; with few pictures it is long.",
-        alt=f"Right answers in each of {n_categories} categories, with 95 percent intervals; "
+        alt=f"Right answers in each of {format_count(n_categories, 'category')}, with 95 percent intervals; "
         f"{n_right} of {n_shown} in all.",
         method="An answer is the largest of the network's outputs (layer classifier).",
         order=200,
@@ -82,7 +84,8 @@ def describe_rdms(layers: Sequence[str], n_stimuli: int, shares: Mapping[str, fl
         explanation="Each square compares the picture of its row with that of its column: dark "
         "means alike to this layer, light unlike. "
         "Dark blocks along the diagonal are categories that the layer keeps together.",
-        alt=f"Dissimilarity matrices of {n_stimuli} pictures at {', '.join(layers)}, grouped by category.",
+        alt=f"Dissimilarity matrices of {format_count(n_stimuli, 'picture')} "
+        f"at {', '.join(layers)}, grouped by category.",
         method="1 minus the correlation of two pictures' activations over all units of the layer, "
         "shown as its rank among all pairs.",
         order=400,
@@ -98,7 +101,7 @@ def describe_neighbours(shares: Mapping[str, float], chance: float, n_stimuli: i
         f"chance {100 * chance:.1f} %).",
         explanation="For every picture, the one that is most alike to a layer is looked up in the matrices above.",
         alt="Proportion of pictures whose nearest neighbour has the same category, layer by layer.",
-        method=f"Correlation dissimilarity, {n_stimuli} pictures. The pictures are compared with "
+        method=f"Correlation dissimilarity, {format_count(n_stimuli, 'picture')}. The pictures are compared with "
         "each other, so the intervals are "
         "only a guide.",
         order=410,
@@ -131,7 +134,7 @@ def describe_participants(n_participants: int, n_right: int, n_shown: int, layer
     return FigureRecord(
         title="What would people be asked about these units?",
         answer="Which of two pictures matches examples that drive a unit. "
-        f"{n_participants} simulated participants chose right in {n_right} of {n_shown} trials "
+        f"{n_participants} simulated participants chose right in {n_right} of {format_count(n_shown, 'trial')} "
         f"({100 * n_right / n_shown:.0f} %; chance is 50 %).",
         explanation="One dot a unit. Where likeness to the examples is not enough to tell, the dot is near chance. The "
         "experiment is ready for you to try: the demo's last lines say how to open it.",
@@ -163,7 +166,8 @@ def describe_twins(found: MakerComparison, networks: Sequence[str]) -> FigureRec
         "that relies on what others rely on makes pictures that they recognise.",
         alt=f"Proportion of metamers that other networks name right: standard twin {100 * first.estimate:.0f} percent, "
         f"adversarially trained twin {100 * second.estimate:.0f} percent, with 95 percent intervals.",
-        method=f"Metamers at {found.layer} of {by.n} pictures by {' and '.join(networks)}, judged by {judges[0]}, and "
+        method=f"Metamers at {found.layer} of {format_count(by.n, 'picture')} by "
+        f"{' and '.join(networks)}, judged by {judges[0]}, and "
         f"by {judges[1]}. Mean over judges for each picture; the difference picture by picture, its interval by the "
         "BCa bootstrap over pictures. One network of each kind: whether it is the training that makes the difference, "
         "only several networks can tell, as in the seed study of the documentation. After Feather et al. (2023).",

@@ -13,6 +13,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
 from beholder._core.tables import write_parquet
+from beholder._core.wording import format_count
 from beholder.evaluation._answer_worker import AnswerWorker, join_answers, plan_answers
 from beholder.evaluation._known_categories import find_categories
 from beholder.evaluation._labels import read_labels_of
@@ -141,11 +142,12 @@ def answer_stimuli(
             write_answer_table(out / file, table)
         facts = {"model": asked.name, "weights": asked.weights.sha256, "stimuli": shown.describe()}
         output.record(out, file, facts)
-    told = [f"{who} answered to {len(shown):,} stimuli by the rule {rule}."]
+    told = [f"{who} answered to {format_count(len(shown), 'stimulus')} by the rule {rule}."]
     if len(kept) < len(found):
         other = found.labels[truths.index("")]
         told.append(
-            f"{len(found) - len(kept):,} of {len(found):,} stimuli are left out: their labels, such as {other!r}, are "
+            f"{len(found) - len(kept):,} of {format_count(len(found), 'stimulus')} "
+            f"are left out: their labels, such as {other!r}, are "
             "none of the categories."
         )
     if not any(truths):

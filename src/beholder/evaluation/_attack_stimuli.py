@@ -16,6 +16,7 @@ from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder._core.settings import keep_batch_size
+from beholder._core.wording import format_count
 from beholder.evaluation._attack_measure import measure_attacks
 from beholder.evaluation._attack_passes import look_at_network
 from beholder.evaluation._attack_plan import (
@@ -205,7 +206,9 @@ def _choose(stimuli: StimulusSet, n_stimuli: int | None, seed: int) -> tuple[Sti
     if not len(stimuli) or n < 1:
         raise InputError("at least one stimulus", got=f"{n_stimuli}" if len(stimuli) else "an empty stimulus set")
     if n >= len(stimuli):
-        return stimuli, [f"{len(stimuli):,} stimuli, all there are, in place of {n:,}."] if n > len(stimuli) else []
+        return stimuli, [f"{format_count(len(stimuli), 'stimulus')}, all there are, in place of {n:,}."] if n > len(
+            stimuli
+        ) else []
     drawn = make_generator(seed, "evaluated").choice(len(stimuli), n, replace=False)
     return stimuli[np.sort(drawn)], []
 
@@ -233,7 +236,7 @@ def _settle_targets(protocol: AttackProtocol, labels: Labels, model: Model, n_cl
     n_own = int((labels.indices == number).sum())
     if n_own:
         raise InputError(
-            f"a target that no stimulus is of, not {asked}", got=f"{n_own:,} stimuli of it",
+            f"a target that no stimulus is of, not {asked}", got=f"{format_count(n_own, 'stimulus')} of it",
             hint="--targets random, or stimuli of other classes",
         )  # fmt: skip
     return replace(protocol, targets=str(number))

@@ -13,6 +13,7 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import read_json_object, write_json
 from beholder._core.notebooks import render_table
 from beholder._core.tables import write_parquet
+from beholder._core.wording import format_count
 from beholder.evaluation._attack_plan import Chain
 from beholder.evaluation._attack_protocol import NONE
 from beholder.evaluation._labels import Labels
@@ -52,7 +53,10 @@ class AttackedAnswers:
 
     def __repr__(self) -> str:
         attacks = ", ".join(sorted({each["attack"] for each in self.facts["levels"]}))
-        return f"AttackedAnswers({self.facts['model']}: {self.facts['settings']['n_stimuli']:,} stimuli, {attacks})"
+        return (
+            f"AttackedAnswers({self.facts['model']}: "
+            f"{format_count(self.facts['settings']['n_stimuli'], 'stimulus')}, {attacks})"
+        )
 
     def _repr_html_(self) -> str:
         """Its first rows, for notebooks."""

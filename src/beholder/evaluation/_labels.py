@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, find_near_names, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.evaluation._class_names import ClassNames
 from beholder.models import list_imagenet_classes
 from beholder.stimuli import (
@@ -212,7 +213,7 @@ def _take_numbers(given: Sequence[str], classes: tuple[str, ...], n_classes: int
         raise InputError(
             f"numbers of the classes of {who}, from 0 to {n_classes - 1}",
             got=f"{low} to {high} as {source}" + (", which seem to count from 1" if counts_from_one else "")
-            + f"; {int(wrong.sum()):,} of {len(numbers):,} stimuli are outside",
+            + f"; {int(wrong.sum()):,} of {format_count(len(numbers), 'stimulus')} are outside",
             hint="names of the classes as labels" + (", or the numbers less 1" if counts_from_one else ""),
         )  # fmt: skip
     return _make(numbers, classes, "numbers", source)
@@ -237,7 +238,7 @@ def _refuse_others(
         raise InputError(
             f"{source} that are classes of {who}",
             got=f"{len(unknown):,} of {len(meant):,} that are none ({sum(counts[each] for each in unknown):,} of "
-            f"{len(given):,} stimuli): {_name_some(unknown)}",
+            f"{format_count(len(given), 'stimulus')}): {_name_some(unknown)}",
             hint=" or ".join(map(repr, near)) if near else f"names such as {_name_some(names.classes)}",
         )  # fmt: skip
     shared = next((label for label, outputs in meant.items() if len(outputs) > 1), None)
@@ -256,7 +257,8 @@ def _make(indices: np.ndarray, classes: tuple[str, ...], how: str, source: str) 
     notes = ()
     if len(there) == 1 and len(named) > 1:
         notes = (
-            f"All {len(named):,} stimuli are of one class, {next(iter(there))!r}: the accuracy is that of one class.",
+            f"All {format_count(len(named), 'stimulus')} are of one class, "
+            f"{next(iter(there))!r}: the accuracy is that of one class.",
         )
     return Labels(indices, named, classes, how, source, notes)
 

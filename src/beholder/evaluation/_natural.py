@@ -15,6 +15,7 @@ from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
+from beholder._core.wording import format_count
 from beholder.evaluation._answer_worker import AnswerWorker, join_answers, plan_answers
 from beholder.evaluation._answers import list_shown, make_typed_table, write_answer_table
 from beholder.evaluation._class_names import list_classes
@@ -262,7 +263,8 @@ def _check_numbers(truths: Truths, facts: dict[str, list[Any]]) -> tuple[str, ..
         n_shifted = int((labels + shift == answers).sum())
         if n_shifted >= 5 and n_shifted > 2 * n_right + 3 * len(labels) ** 0.5 / max(2, len(set(labels.tolist()))):
             return (
-                f"The network answers with the label's number {words} for {n_shifted:,} of {len(labels):,} stimuli, "
+                f"The network answers with the label's number {words} for "
+                f"{n_shifted:,} of {format_count(len(labels), 'stimulus')}, "
                 f"and with the number itself for {n_right:,}: the labels seem to count from another number.",
             )
     return ()

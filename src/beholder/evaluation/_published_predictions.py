@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.plain_pickle import read_plain_pickle
+from beholder._core.wording import format_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ def find_published_predictions(paths: Sequence[Path | str], makers: Iterable[str
         makers = ", ".join(sorted({_name_maker(path) for path in found})[:5])
         raise InputError(
             "published judgements of metamers of these networks",
-            got=f"{len(found)} files, of {makers}" if found else "no accuracy_on_metamers_from_….pckl",
+            got=f"{format_count(len(found), 'file')}, of {makers}" if found else "no accuracy_on_metamers_from_….pckl",
             hint=None if found else "`beholder assets fetch network-predictions`",
         )  # fmt: skip
     return kept

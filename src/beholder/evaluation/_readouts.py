@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.evaluation._decide import decide
 
 
@@ -75,7 +76,7 @@ class RankReadout(Readout):
         """See :meth:`Readout.read`."""
         if np.isnan(outputs).any():
             n = int(np.isnan(outputs).any(axis=1).sum())
-            raise InputError("outputs without NaN", got=f"NaN for {n} of {len(outputs)} stimuli")
+            raise InputError("outputs without NaN", got=f"NaN for {n} of {format_count(len(outputs), 'stimulus')}")
         found: dict[str, list[Any]] = {}
         if self.truths:
             found["answers"] = outputs.argmax(axis=1).tolist()

@@ -12,6 +12,7 @@ from torch import nn
 
 from beholder._core.errors import InputError
 from beholder._core.hashing import hash_file_fast, hash_settings
+from beholder._core.wording import format_count
 from beholder.evaluation._attack_passes import look_at_network
 from beholder.evaluation._attack_plan import Chain
 from beholder.evaluation._attack_protocol import GRADIENT_ATTACKS, TRANSFER
@@ -119,7 +120,7 @@ def _open_saved(table: Path, stimuli: StimulusSet) -> TransferSource:
         missing = [each for each in stimuli.ids if each not in places]
         if missing:
             raise InputError(
-                f"attacked stimuli for all {len(stimuli):,} stimuli in {table}",
+                f"attacked stimuli for all {format_count(len(stimuli), 'stimulus')} in {table}",
                 got=f"none for {len(missing):,} of them at {norm}:{level:g}, such as {missing[0]!r}",
                 hint="the stimuli that were attacked, or the same --n_stimuli and --seed",
             )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import suggest_keywords
+from beholder._core.wording import format_count
 from beholder.evaluation._judgement import CHANCE, Judgement, describe_decisions, shorten_names
 from beholder.evaluation._judgement_table import NATURAL
 from beholder.figures import FigureRecord
@@ -49,7 +50,8 @@ def describe_matrix_figure(found: Judgement, proportions: pd.DataFrame) -> Figur
         answer=f"Over all matched layers, {who} recognise{'' if len(others) else 's'} {span} of the metamers.",
         explanation="A row is the network that the metamers were made for, a column the network that judges them. "
         "On the diagonal, where there is one, a network judges its own.",
-        alt=f"Matrix of {len(found.models)} by {len(found.judges)} networks with the share recognised in each cell.",
+        alt=f"Matrix of {len(found.models)} by {format_count(len(found.judges), 'network')} "
+        "with the share recognised in each cell.",
         method=_format_method(found, proportions),
         order=420,
     )
@@ -73,13 +75,13 @@ def describe_layers_figure(found: Judgement, proportions: pd.DataFrame) -> Figur
                 100 * float(own[own["layer"] == layer]["accuracy"].mean()) for layer in (layers[0], layers[-1])
             )
             parts.append(f"{first:.0f} % at {layers[0]} to {last:.0f} % at {layers[-1]} of {short}")
-    more = f", and {len(parts) - 3} networks more" if len(parts) > 3 else ""
+    more = f", and {format_count(len(parts) - 3, 'network')} more" if len(parts) > 3 else ""
     return FigureRecord(
         title="At which layers do metamers stay recognisable to other networks?",
         answer=f"Recognised, on average over judges: {'; '.join(parts[:3])}{more}." if parts else "",
         explanation="One dot a judge and layer, early layers above late ones; “original” is the natural stimulus. "
         "A network whose metamers others do not recognise has learned to ignore what others rely on.",
-        alt=f"Share recognised at each layer by {len(found.judges)} judges, with 95 percent intervals.",
+        alt=f"Share recognised at each layer by {format_count(len(found.judges), 'judge')}, with 95 percent intervals.",
         method=_format_method(found, proportions),
         order=410,
     )

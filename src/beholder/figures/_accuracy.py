@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count, format_span
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import INK, NATURAL_COLOR, ONE_COLUMN_MM, make_figure, use_style
@@ -52,13 +53,16 @@ def plot_accuracy(
     """
     right, shown = np.asarray(n_right, dtype=np.int64), np.asarray(n_shown, dtype=np.int64)
     if not right.shape == shown.shape == (len(categories),) or not len(categories):
-        raise InputError(f"counts for {len(categories)} categories", got=f"shapes {right.shape} and {shown.shape}")
+        raise InputError(
+            f"counts for {format_count(len(categories), 'category')}", got=f"shapes {right.shape} and {shown.shape}"
+        )
     if (shown < 1).any() or (right < 0).any() or (right > shown).any():
         raise InputError("0 <= right <= shown, shown >= 1, in every category", got=f"{right} of {shown}")
     ends = np.stack(wilson_interval(right, shown), axis=1) if intervals is None else np.asarray(intervals, float)
     if ends.shape != (len(categories), 2) or (len(single) and len(single) != len(categories)):
         raise InputError(
-            f"intervals and proportions of {len(categories)} categories", got=f"{ends.shape}, {len(single)}"
+            f"intervals and proportions of {format_count(len(categories), 'category')}",
+            got=f"{ends.shape}, {len(single)}",
         )
     low, high = ends.T
     places = np.arange(len(categories))
@@ -77,8 +81,8 @@ def plot_accuracy(
         ax.set_ylim(len(categories) - 0.4, -0.6)
         ax.set_xlim(0, 102)
         ax.set_xticks([0, 25, 50, 75, 100])
-        n = f"{shown.min()}" if shown.min() == shown.max() else f"{shown.min()} to {shown.max()}"
-        note = f"line: 95 % interval (Wilson), n = {n} stimuli each" if note is None else note
+        n = format_span(shown.tolist(), "stimulus")
+        note = f"line: 95 % interval (Wilson), n = {n} each" if note is None else note
         ax.set_xlabel(f"Right answers (%)\n{note}")
         if chance is not None:
             draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_proportion(chance)}")

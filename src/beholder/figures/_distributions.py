@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_span
 from beholder.figures._labels import fit_labels
 from beholder.figures._style import ONE_COLUMN_MM, colors_of_layers, make_figure, use_style
 
@@ -57,9 +58,8 @@ def plot_distributions(
             ax.plot([column.max()] * 2, [base - 0.5, base], color=colors[layer], linewidth=1.0)
         ax.set_yticks(range(len(columns)), list(columns))
         ax.set_ylim(len(columns) - 0.5, -0.6)
-        counts = sorted({column.size for column in columns.values()})
-        n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-        ax.set_xlabel(f"{name}\nn = {n} pairs; line: maximum")
+        n = format_span([column.size for column in columns.values()], "pair")
+        ax.set_xlabel(f"{name}\nn = {n}; line: maximum")
     if own:
         fit_labels(ax)
     return ax

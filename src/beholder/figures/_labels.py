@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import suggest_keywords
+from beholder._core.wording import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -257,7 +258,7 @@ def tell_step(axis: Axis, step: int, n: int) -> None:
     """Say below an axis that only every so many of its names is written."""
     ordinal = {1: "st", 2: "nd", 3: "rd"}.get(step % 10 if step % 100 not in (11, 12, 13) else 0, "th")
     text = axis.label.get_text()
-    axis.set_label_text(f"{text}{chr(10) if text else ''}(every {step}{ordinal} of {n} names)")
+    axis.set_label_text(f"{text}{chr(10) if text else ''}(every {step}{ordinal} of {format_count(n, 'name')})")
 
 
 def _name_words(axis: Axis) -> Any:

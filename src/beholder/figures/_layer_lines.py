@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count, format_span
 from beholder.figures._labels import MOST_LETTERS, fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
@@ -170,11 +171,10 @@ def plot_unit_histograms(
             draw_chance(ax, limit, axis="x", text=f"{limit:g}")
         ax.set_yticks(range(len(columns)), list(columns))
         ax.set_ylim(len(columns) - 0.4, -0.6)
-        counts = sorted({column.size for column in columns.values()})
-        n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+        n = format_span([column.size for column in columns.values()], "unit")
         beyond = "\nthe last bar holds what lies beyond" if limit is not None and high == 2 * limit else ""
-        shown = f"\n{len(columns)} of {n_layers} layers" if len(columns) < n_layers else ""
-        ax.set_xlabel(f"{value_name}\nn = {n} units; line: median{beyond}{shown}")
+        shown = f"\n{len(columns)} of {format_count(n_layers, 'layer')}" if len(columns) < n_layers else ""
+        ax.set_xlabel(f"{value_name}\nn = {n}; line: median{beyond}{shown}")
     if own:
         fit_labels(ax)
     return ax

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_span
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import INK, ONE_COLUMN_MM, colors_of_layers, make_figure, use_style
@@ -70,9 +71,8 @@ def plot_layer_activations(
         ax.set_ylim(len(columns) - 0.4, -0.6)
         if limits:
             ax.set_xlim(*limits)
-        counts = sorted({column.size for column in columns.values()})
-        n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-        ax.set_xlabel(f"{name}\ndot: mean, line: middle 95 % of n = {n} stimuli")
+        n = format_span([column.size for column in columns.values()], "stimulus")
+        ax.set_xlabel(f"{name}\ndot: mean, line: middle 95 % of n = {n}")
         if chance is not None:
             draw_chance(ax, chance, axis="x")
     if own:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.figures._style import ONE_COLUMN_MM, TWO_COLUMNS_MM, make_figure, use_style
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def plot_feature_maps(
         raise InputError("maps of each layer, (n_maps, height, width)", got=str({k: v.shape for k, v in rows.items()}))
     for layer, numbers in (channels or {}).items():
         if layer in rows and len(numbers) != len(rows[layer]):
-            raise InputError(f"{len(rows[layer])} channels for {layer}", got=str(len(numbers)))
+            raise InputError(f"{format_count(len(rows[layer]), 'channel')} for {layer}", got=str(len(numbers)))
     n_columns = max(len(stack) for stack in rows.values())
     start = 1.35 if picture is not None else 0.0
     pitch = 1.22 if channels else 1 + _GAP

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.figures._style import CHANCE_COLOR
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def place_names(ax: Axes, points: np.ndarray, names: Sequence[str]) -> int:
         else:
             n_left_out += 1
     if n_left_out:
-        words = f"{len(names) - n_left_out} of {len(names)} names have room"
+        words = f"{len(names) - n_left_out} of {format_count(len(names), 'name')} have room"
         ax.annotate(words, (1, 0), (0, 2), xycoords="axes fraction", textcoords="offset points", fontsize=7, ha="right",
                     va="bottom", color=CHANCE_COLOR)  # fmt: skip
     return n_left_out

@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.renamed import accept_old_keywords
+from beholder._core.wording import format_count
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import add_legend, draw_chance, format_proportion
 from beholder.figures._names import place_names
@@ -180,7 +181,9 @@ def plot_network_scatter(
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.ndim != 1 or not x.shape == y.shape == (len(names),) or not len(names):
-        raise InputError(f"two values for each of {len(names)} names", got=f"shapes {x.shape} and {y.shape}")
+        raise InputError(
+            f"two values for each of {format_count(len(names), 'name')}", got=f"shapes {x.shape} and {y.shape}"
+        )
     owners = list(names if groups is None else groups)
     few = len(set(owners)) <= MOST_NAMED
     colors = colors_of_models(owners) if few else dict.fromkeys(owners, INK)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.figures._style import INK, ONE_COLUMN_MM, TWO_COLUMNS_MM, make_figure, use_style
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def plot_stimulus_rows(
         raise InputError("at least one stimulus in each row", got=str({name: len(row) for name, row in rows.items()}))
     for name, words in (captions or {}).items():
         if name in rows and len(words) != len(rows[name]):
-            raise InputError(f"{len(rows[name])} captions for {name}", got=str(len(words)))
+            raise InputError(f"{format_count(len(rows[name]), 'caption')} for {name}", got=str(len(words)))
     n_columns = max(len(row) for row in rows.values())
     n_lines = max((text.count("\n") + 1 for words in (captions or {}).values() for text in words), default=0)
     pitch = 1 + _GAP + _CAPTION * n_lines

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import (
@@ -117,7 +118,7 @@ def plot_psychometrics(
                 labels |= {name: handle for handle, name in zip(*own.get_legend_handles_labels(), strict=True)}
             if not named:
                 own_names = [name for name in labels if name in networks]
-                labels = {f"{len(networks)} networks": labels[own_names[0]]} | {
+                labels = {f"{format_count(len(networks), 'network')}": labels[own_names[0]]} | {
                     name: handle for name, handle in labels.items() if name not in networks
                 }
             fig.legend(labels.values(), labels, loc="outside upper left", ncols=3)

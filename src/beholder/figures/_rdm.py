@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.figures._labels import cut_words, fit_labels, tell_step
 from beholder.figures._style import INK, ONE_COLUMN_MM, RDM_COLORMAP, TWO_COLUMNS_MM, make_figure, use_style
 
@@ -194,7 +195,7 @@ def _order_labels(labels: Sequence[str] | None, order: np.ndarray) -> list[str]:
     if labels is None:
         return []
     if isinstance(labels, str) or len(labels) != len(order):
-        raise InputError(f"{len(order)} labels, one a stimulus", got=str(len(labels)))
+        raise InputError(f"{format_count(len(order), 'label')}, one a stimulus", got=str(len(labels)))
     return cut_words([str(labels[index]) for index in order])
 
 
@@ -265,7 +266,7 @@ def group_by_category(
     if categories is None:
         return np.arange(n_stimuli), []
     if len(categories) != n_stimuli:
-        raise InputError(f"{n_stimuli} categories, one a stimulus", got=str(len(categories)))
+        raise InputError(f"{format_count(n_stimuli, 'category')}, one a stimulus", got=str(len(categories)))
     names = list(dict.fromkeys(str(category) for category in categories))
     place = {name: index for index, name in enumerate(names)}
     codes = np.array([place[str(category)] for category in categories])

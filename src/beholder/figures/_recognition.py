@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.figures._labels import fit_labels
 from beholder.figures._layer_lines import LayerLine
 from beholder.figures._marks import add_legend, draw_chance, format_proportion
@@ -110,7 +111,10 @@ def plot_recognition_curves(
             named.sort(key=lambda name: (name != people, name))
             if not few:
                 others = [name for name in handles if name != people]
-                named, handles[f"{len(others)} networks"] = [*named, f"{len(others)} networks"], handles[others[0]]
+                named, handles[format_count(len(others), "network")] = (
+                    [*named, format_count(len(others), "network")],
+                    handles[others[0]],
+                )
             columns = 1 if sum(map(len, named)) > 34 * (1 + (width > ONE_COLUMN_MM)) else len(named)
             fig.legend([handles[name] for name in named], named, loc="outside upper left", ncols=columns)
     fit_labels(fig)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -190,7 +191,9 @@ def colors_of_models(names: Sequence[str]) -> dict[str, str]:
     unique = sorted(set(names))
     if len(unique) > len(_NETWORK_ORDER):
         raise InputError(
-            f"at most {len(_NETWORK_ORDER)} networks in one picture", got=str(len(unique)), hint="several pictures"
+            f"at most {format_count(len(_NETWORK_ORDER), 'network')} in one picture",
+            got=str(len(unique)),
+            hint="several pictures",
         )
     return {name: OKABE_ITO[color] for name, color in zip(unique, _NETWORK_ORDER, strict=False)}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.figures._labels import fit_labels
 from beholder.figures._style import NATURAL_COLOR, TWO_COLUMNS_MM, colors_of_layers, make_figure, use_style
 
@@ -39,7 +40,7 @@ def plot_tuning_curves(
     x = np.asarray(values, dtype=np.float64)
     layers = {name: np.asarray(own, dtype=np.float64)[:n_shown] for name, own in curves.items()}
     if not layers or not all(own.ndim == 2 and own.shape[1] == len(x) and len(own) for own in layers.values()):
-        raise InputError(f"curves of {len(x)} values at each layer", got=f"layers {list(curves)}")
+        raise InputError(f"curves of {format_count(len(x), 'value')} at each layer", got=f"layers {list(curves)}")
     colors = colors_of_layers(list(layers))
     n_columns = min(_COLUMNS, len(layers))
     n_rows = -(-len(layers) // n_columns)
@@ -58,6 +59,8 @@ def plot_tuning_curves(
         for ax in axes.flat[len(layers) :]:
             ax.set_visible(False)
         fig.supylabel("Response, least to largest", fontsize=8)
-        fig.supxlabel(f"{value_name}\nup to {n_shown} units a layer; coloured: the most selective", fontsize=8)
+        fig.supxlabel(
+            f"{value_name}\nup to {format_count(n_shown, 'unit')} a layer; coloured: the most selective", fontsize=8
+        )
     fit_labels(fig)
     return fig

@@ -273,7 +273,7 @@ def tell_start(plan: Plan, todo: list[Shard], total: int, n_workers: int, n_byte
     told = count_items(left, plan.unit) if left == total else f"{left:,} of {total:,} {plan.unit} are left"
     told += f", in {format_count(len(todo), 'shard')}"
     told += f", {format_bytes(n_bytes)} to write" if n_bytes else ""
-    told += f", {n_workers} workers" if n_workers > 1 else ""
+    told += f", {format_count(n_workers, 'worker')}" if n_workers > 1 else ""
     logger.info("%s: %s", plan.name, told)
 
 

@@ -10,7 +10,7 @@ from typing import Any, final
 from beholder._core.durations import format_duration
 from beholder._core.errors import OutputError, suggest_keywords
 from beholder._core.sizes import format_bytes
-from beholder._core.wording import count_items
+from beholder._core.wording import count_items, format_count
 
 _MACHINES = (1, 2, 4, 8, 16, 64)
 
@@ -248,10 +248,11 @@ class DryRun:
         lines = [*_align([("", "left", "shards", "to write", "memory", "time"), *map(_tell_phase, self.phases)])]
         if len(self.phases) > 1:
             lines += ["", f"in all: {_tell(self.n_bytes)} to write, {self._tell_time()}"]
-        who = "this machine" if self.n_workers == 1 else f"this machine, {self.n_workers} workers"
+        who = "this machine" if self.n_workers == 1 else f"this machine, {format_count(self.n_workers, 'worker')}"
         machines = [(who, format_duration(self.seconds))]
         machines += [
-            (f"{n} machines like it", format_duration(self.find_seconds(n))) for n in self._list_machines()[1:]
+            (f"{format_count(n, 'machine')} like it", format_duration(self.find_seconds(n)))
+            for n in self._list_machines()[1:]
         ]
         lines += ["", *_align(machines), ""]
         seen = [phase for phase in self.phases if phase.n_measured]
@@ -272,7 +273,7 @@ class DryRun:
         return bound + format_duration(self.seconds)
 
     def __repr__(self) -> str:
-        return f"DryRun({self.n_shards} shards, {_tell(self.n_bytes)}, {self._tell_time()})"
+        return f"DryRun({format_count(self.n_shards, 'shard')}, {_tell(self.n_bytes)}, {self._tell_time()})"
 
 
 def check_room(n_bytes: int, n_free: int, output: str) -> None:

@@ -7,6 +7,7 @@ from statistics import median
 from typing import final
 
 from beholder._core.progress import logger
+from beholder._core.wording import format_count
 
 _FIRST_SECONDS, _EVERY_SECONDS = 30.0, 60.0
 _MOST_NAMED = 8
@@ -47,7 +48,8 @@ class WorkerRates:
             return f"{self._unit} by worker: {', '.join(each)}"
         slow, fast = min(rates, key=lambda name: rates[name]), max(rates, key=lambda name: rates[name])
         return (
-            f"{self._unit} by {len(rates)} workers: {rates[slow]:.3g}/s ({slow}) to {rates[fast]:.3g}/s ({fast}), "
+            f"{self._unit} by {format_count(len(rates), 'worker')}: "
+            f"{rates[slow]:.3g}/s ({slow}) to {rates[fast]:.3g}/s ({fast}), "
             f"middle {median(rates.values()):.3g}/s"
         )
 

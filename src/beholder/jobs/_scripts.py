@@ -127,7 +127,7 @@ def count_tasks(options: ScriptOptions, n_left: int | None) -> tuple[int, list[s
     n_tasks = options.tasks if n_left is None else min(options.tasks, n_left)
     most = read_array_limit()
     if most is not None and n_tasks > most:
-        return most, [*notes, f"this cluster's arrays have {most:,} jobs at most, not {n_tasks:,}"]
+        return most, [*notes, f"this cluster's arrays have {format_count(most, 'job')} at most, not {n_tasks:,}"]
     return n_tasks, notes
 
 

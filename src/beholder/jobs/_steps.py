@@ -13,6 +13,7 @@ from typing import final
 from beholder._core.errors import BeholderError, suggest_keywords
 from beholder._core.files import write_text
 from beholder._core.progress import logger
+from beholder._core.wording import format_count
 from beholder.jobs._array import FOLDER, TASK
 from beholder.jobs._script_options import ScriptOptions
 from beholder.jobs._scripts import (
@@ -122,7 +123,7 @@ def write_steps(steps: Sequence[Step], folder: Path, options: ScriptOptions, *, 
             lines.append(f"array=$(sbatch --parsable{after} {array})")
             after = ' --dependency="afterany:${array%%;*}"'
         lines.append(f"{variable}=$(sbatch --parsable{after} {merge})")
-    write_text(folder / SUBMIT_SCRIPT, "\n".join([*lines, f'echo "submitted {len(steps)} steps"', ""]))
-    told = [f"{len(steps)} steps, each begun when those that it needs have succeeded:"]
+    write_text(folder / SUBMIT_SCRIPT, "\n".join([*lines, f'echo "submitted {format_count(len(steps), "step")}"', ""]))
+    told = [f"{format_count(len(steps), 'step')}, each begun when those that it needs have succeeded:"]
     told += [f"  {step.name}: {step}" for step in steps]
     return JobScripts(folder, n_all, notes=(*told, *notes), has_steps=True)

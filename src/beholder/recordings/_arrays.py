@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.narrowing import is_mapping
+from beholder._core.wording import format_count
 from beholder.recordings._labels import list_names
 from beholder.recordings._plain import find_beside, read_npy, read_npz, read_table
 from beholder.recordings._rdms import RecordedRDMs, condense, count_stimuli
@@ -216,7 +217,8 @@ def _text(value: Any) -> str:
 def _find_ids(table: Any, path: Path, n_rows: int) -> list[str]:
     if table is None:
         raise InputError(
-            f"the ids of {n_rows} stimuli, since rows are joined by id and never by position", got=f"{path} alone",
+            f"the ids of {format_count(n_rows, 'stimulus')}, since "
+            "rows are joined by id and never by position", got=f"{path} alone",
             hint=f"a table beside it, {path.name.split('.')[0]}_stimuli.csv with a column stimulus_id, or stimuli=",
         )  # fmt: skip
     column = next((name for name in ID_COLUMNS if name in table.columns), None)
@@ -226,7 +228,10 @@ def _find_ids(table: Any, path: Path, n_rows: int) -> list[str]:
     if column in PATH_COLUMNS:
         found = name_files(found)
     if len(found) != n_rows:
-        raise InputError(f"a row for each of {n_rows} stimuli in {path.name}", got=f"a table of {len(found)} stimuli")
+        raise InputError(
+            f"a row for each of {format_count(n_rows, 'stimulus')} in {path.name}",
+            got=f"a table of {format_count(len(found), 'stimulus')}",
+        )
     return found
 
 

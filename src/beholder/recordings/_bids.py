@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.recordings._arrays import ID_COLUMNS, NOT_GIVEN, ReadOptions
 from beholder.recordings._combine import combine_runs, combine_subjects
 from beholder.recordings._nifti import find_voxels, import_nibabel, is_nifti, place_voxels
@@ -156,6 +157,6 @@ def _name_trials(file: BidsFile, events: list[BidsFile], n_volumes: int) -> list
 
     names = [str(each) for each in table[column].tolist() if str(each) not in NOT_GIVEN]
     if len(names) != n_volumes:
-        got = f"{n_volumes} volumes in {file.path.name}, {len(names)} events with a {column}"
+        got = f"{n_volumes} volumes in {file.path.name}, {format_count(len(names), 'event')} with a {column}"
         raise InputError("a volume for each event that names a stimulus", got=got)
     return name_files(names) if column == "stim_file" else names

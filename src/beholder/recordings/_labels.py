@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.wording import format_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,7 @@ def make_table(table: Any, n_rows: int, what: str) -> pd.DataFrame:
     if not len(made.columns):
         made = pd.DataFrame(index=range(n_rows))
     if len(made) != n_rows:
-        raise InputError(f"a row for each of {n_rows} {what}", got=f"{len(made)} rows")
+        raise InputError(f"a row for each of {n_rows} {what}", got=format_count(len(made), "row"))
     made = made.rename(columns=str)
     for name, others in _ALIASES.items():
         other = next((each for each in others if each in made.columns), None)

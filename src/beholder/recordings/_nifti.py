@@ -12,6 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, MissingExtra, suggest_keywords
 from beholder._core.files import explain_read_errors, write_bytes
 from beholder._core.narrowing import is_mapping
+from beholder._core.wording import format_count
 from beholder.recordings._arrays import ReadOptions, read_trials
 from beholder.recordings._plain import read_table
 from beholder.recordings._recordings import Recordings
@@ -162,7 +163,9 @@ def write_nifti(path: Path | str, values: Any, recordings: Recordings) -> Path:
         raise InputError("units with places in a volume, as those of NIfTI files", got=repr(recordings))
     array = np.asarray(values, dtype=np.float32)
     if array.ndim not in (1, 2) or len(array) != len(recordings.units):
-        raise InputError(f"a value for each of {len(recordings.units)} units", got=f"shape {array.shape}")
+        raise InputError(
+            f"a value for each of {format_count(len(recordings.units), 'unit')}", got=f"shape {array.shape}"
+        )
     volume = np.full((*recordings.volume_shape, *array.shape[1:]), np.nan, dtype=np.float32)
     places = recordings.units[["i", "j", "k"]].to_numpy(dtype=np.intp)
     if len(np.unique(places, axis=0)) != len(places):

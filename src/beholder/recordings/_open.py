@@ -12,6 +12,7 @@ from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors
 from beholder._core.progress import logger
 from beholder._core.registry import Registry
+from beholder._core.wording import format_count
 from beholder.recordings._arrays import ReadOptions, read_array_file
 from beholder.recordings._bids import read_bids
 from beholder.recordings._hdf5 import read_hdf5
@@ -142,7 +143,7 @@ def _tell_faults(found: Recordings | RecordedRDMs, path: Path) -> None:
     """One line on what nothing can be said of."""
     if isinstance(found, RecordedRDMs):
         missing = int(np.isnan(found.values).sum())
-        told = [f"{missing} of {found.values.size} pairs without a value"] if missing else []
+        told = [f"{missing} of {format_count(found.values.size, 'pair')} without a value"] if missing else []
     else:
         sizes = {"stimuli": len(found.stimulus_ids), "units": len(found.units), "missing": found.values.size}
         counts = count_faults(found)

@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_method_keywords
 from beholder._core.notebooks import render_table
+from beholder._core.wording import format_count
 from beholder.recordings._file import Parts, hash_arrays, write_parts
 from beholder.recordings._labels import (
     Choice,
@@ -79,7 +80,7 @@ class RecordedRDMs:
 
     def __repr__(self) -> str:
         n = len(self.values)
-        text = f"{n} RDM{'' if n == 1 else 's'} of {len(self.stimulus_ids)} stimuli"
+        text = f"{n} RDM{'' if n == 1 else 's'} of {format_count(len(self.stimulus_ids), 'stimulus')}"
         for column, what in (("subject", "subjects"), ("region", "regions")):
             found = [each for each in dict.fromkeys(self.table[column].tolist()) if each]
             text += f"; {what} {list_names(found, 6)}" if found else ""

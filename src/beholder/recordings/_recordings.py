@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_method_keywords
 from beholder._core.notebooks import render_table
+from beholder._core.wording import format_count
 from beholder.recordings._file import Parts, hash_arrays, write_parts
 from beholder.recordings._labels import Choice, check_ids, choose_rows, find_positions, iter_groups, make_table
 
@@ -121,10 +122,10 @@ class Recordings:
         ids = [str(each) for each in stimulus_ids]
         labels = None if runs is None else [str(each) for each in runs]
         if trials.ndim not in (2, 3) or len(ids) != len(trials) or len(labels or ids) != len(trials):
-            n_runs = "" if labels is None else f" and {len(labels)} runs"
+            n_runs = "" if labels is None else f" and {format_count(len(labels), 'run')}"
             raise InputError(
                 "trials of shape (n_trials, n_units[, n_times]) and an id for each",
-                got=f"{trials.shape}, {len(ids)} ids{n_runs}",
+                got=f"{trials.shape}, {format_count(len(ids), 'id')}{n_runs}",
             )
         known = {each: row for row, each in enumerate(dict.fromkeys(ids))}
         seen = [0] * len(known)

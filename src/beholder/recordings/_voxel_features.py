@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.plain_pickle import read_plain_pickle
+from beholder._core.wording import format_count
 from beholder.recordings._arrays import ReadOptions
 from beholder.recordings._plain import read_npy
 from beholder.recordings._recordings import Recordings
@@ -75,5 +76,5 @@ def label_masks(content: Any, n_units: int, where: str) -> dict[str, Any]:
     except (TypeError, KeyError) as error:
         raise InputError("masks and mask_names", got=f"{where} without ({error})") from error
     if masks.shape != (n_units, len(names)):
-        raise InputError(f"masks of {n_units} voxels", got=f"{masks.shape} in {where}")
+        raise InputError(f"masks of {format_count(n_units, 'voxel')}", got=f"{masks.shape} in {where}")
     return {f"in_{name}": masks[:, place] != 0 for place, name in enumerate(names)}

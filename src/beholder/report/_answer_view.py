@@ -142,10 +142,11 @@ def _list_accuracy(summary: AnswerSummary) -> list[AnswerRows]:
     else:
         rows = [_measure(summary.overall)]
     more = len(summary.by_condition) - _MOST_ROWS
-    notes = [f"{more} more conditions."] if more > 0 else []
+    notes = [f"{format_count(more, 'more condition')}."] if more > 0 else []
     if summary.n_replaced:
         notes.append(
-            f"Not in the rows but in all: {summary.n_replaced:,} answers to originals that stood in for metamers."
+            f"Not in the rows but in all: {format_count(summary.n_replaced, 'answer')} "
+            "to originals that stood in for metamers."
         )
     if summary.n_catch:
         notes.append(f"Catch trials: {summary.n_catch_correct:,} of {summary.n_catch:,} right, of everybody.")

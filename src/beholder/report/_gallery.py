@@ -79,7 +79,7 @@ def render_gallery(
     if broken:
         warnings.append(f"Not readable as {noun}s: {', '.join(broken)}.")
     n = len(groups)
-    in_groups = f" in {n} groups" if n > 1 else ""
+    in_groups = f" in {format_count(n, 'group')}" if n > 1 else ""
     return Section(
         title=record.title if record else f"Which {noun}s are in {item.name or item.resolve().name}?",
         answer=(record.answer if record else "") or f"{format_count(len(paths), noun)}{in_groups}.",

@@ -90,7 +90,8 @@ def _format_answer(summary: AnswerSummary) -> str:
         f", where guessing gives {_format_chance(summary.chance)}" if summary.chance and not summary.is_adaptive else ""
     )
     return (
-        f"{words} {of} {overall.n_answers:,} answers {format_percent(overall.proportion)} are right{interval}{chance}."
+        f"{words} {of} {format_count(overall.n_answers, 'answer')} "
+        f"{format_percent(overall.proportion)} are right{interval}{chance}."
     )
 
 
@@ -171,7 +172,7 @@ def _list_warnings(summary: AnswerSummary) -> tuple[str, ...]:
         warnings.append("No intervals: fewer than five participants say nothing of others.")
     n = len(summary.by_condition)
     if n > _MOST_CONDITIONS and not summary.is_adaptive:
-        warnings.append(f"The picture shows {_MOST_CONDITIONS} of {n} conditions.")
+        warnings.append(f"The picture shows {_MOST_CONDITIONS} of {format_count(n, 'condition')}.")
     return tuple(warnings)
 
 

@@ -229,7 +229,9 @@ def _format_answer(made: MetamerSet, noun: str) -> str:
 
 def _explain(noun: str, n_pairs: int) -> str:
     sense, verb = ("sound", "Play") if noun == "sounds" else ("look", "Compare")
-    bars = f"grey bars are {n_pairs:,} random pairs of natural {noun}, the dashed line is the best of them; "
+    bars = (
+        f"grey bars are {format_count(n_pairs, 'random pair')} of natural {noun}, the dashed line is the best of them; "
+    )
     bars = bars if n_pairs else ""
     return (
         f"To the network, at the layer named, original and metamer are nearly the same; where they {sense} different "

@@ -10,6 +10,7 @@ from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import read_json
 from beholder._core.places import find_hosts, hide_places_in
 from beholder._core.provenance import FILE_NAME
+from beholder._core.wording import format_count
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, find_files
 
 _MOST_TEXT = 250_000
@@ -46,7 +47,7 @@ class ProvenanceKind(SectionKind):
         versions = {name: version for _, entry in made for name, version in _get_versions(entry).items()}
         told = ", ".join(f"{name} {versions[name]}" for name in ("beholder", "torch", "numpy") if name in versions)
         names = ["Everything here" if name == "." else name for name, _ in made]
-        what = ", ".join(names) if len(names) <= 4 else f"{len(names)} outputs"
+        what = ", ".join(names) if len(names) <= 4 else f"{format_count(len(names), 'output')}"
         shown = contents if len(contents) > 1 else next(iter(contents.values()), {})
         shown = hide_places_in(shown, page.folder, find_hosts(shown))
         when = f": finished {finished[:16].replace('T', ' ')} UTC{f', with {told}' if told else ''}." if made else ""

@@ -8,6 +8,7 @@ from typing import final
 
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
+from beholder._core.wording import format_count, use_verb
 from beholder.report._embed import embed_svg_bytes
 from beholder.report._section import SECTIONS, Page, Picture, Section, SectionKind, Table, find_files
 
@@ -72,5 +73,5 @@ def _is_run(path: Path) -> bool:
 
 
 def _warn(history: tuple[dict[str, object], ...]) -> list[str]:
-    n = history[-1].get("n_skipped")
-    return [f"{n} stimuli could not be read and were left out."] if n else []
+    n = int(str(history[-1].get("n_skipped") or 0))
+    return [f"{format_count(n, 'stimulus')} could not be read and {use_verb(n, 'was')} left out."] if n else []

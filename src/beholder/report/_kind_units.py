@@ -45,10 +45,14 @@ class UnitKind(SectionKind):
         cards, broken = _make_cards(models, page)
         n = sum(len(model) for model in models)
         noun = format_noun(models[0].units[0])
-        names = " and ".join(model.model for model in models) if len(models) < 4 else f"{len(models)} models"
+        names = (
+            " and ".join(model.model for model in models)
+            if len(models) < 4
+            else f"{format_count(len(models), 'model')}"
+        )
         warnings = []
         if len(cards) < n:
-            warnings.append(f"{len(cards):,} of {n:,} units are shown: the page is full.")
+            warnings.append(f"{len(cards):,} of {format_count(n, 'unit')} are shown: the page is full.")
         if broken:
             more = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
             warnings.append(f"Not readable: {', '.join(broken[:5])}{more}.")

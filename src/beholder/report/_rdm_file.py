@@ -26,6 +26,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import open_atomic
+from beholder._core.wording import format_count
 
 RDM_SUFFIX = ".rdms.npz"
 _MOST_BYTES = 2**30
@@ -86,7 +87,9 @@ def write_rdms(
     values = np.asarray(rdms, dtype=np.float32)
     expected = (len(layers), len(measures), len(stimulus_ids), len(stimulus_ids))
     if values.shape != expected or len(categories) not in (0, len(stimulus_ids)):
-        raise InputError(f"RDMs of shape {expected}", got=f"{values.shape} and {len(categories)} categories")
+        raise InputError(
+            f"RDMs of shape {expected}", got=f"{values.shape} and {format_count(len(categories), 'category')}"
+        )
     words = {"layers": layers, "measures": measures, "stimulus_ids": stimulus_ids, "categories": categories}
     arrays: dict[str, Any] = {name: np.asarray(list(column), dtype=np.str_) for name, column in words.items()}
     with open_atomic(path, "wb") as file:

@@ -167,7 +167,8 @@ class BehavioralRDM:
         above = np.triu_indices(len(self.rdm), 1)
         known = int(np.isfinite(self.rdm[above]).sum())
         return (
-            f"BehavioralRDM({self.kind}, {len(self.stimulus_ids)} stimuli, {known} of {len(above[0])} pairs, "
+            f"BehavioralRDM({self.kind}, {format_count(len(self.stimulus_ids), 'stimulus')}, "
+            f"{known} of {format_count(len(above[0]), 'pair')}, "
             f"{format_count(self.n_participants, 'participant')})"
         )
 
@@ -317,7 +318,7 @@ def _count_stimuli(numbers: np.ndarray, n_stimuli: int | None) -> int:
 
 def _level_participants(ratings: np.ndarray, participants: np.ndarray) -> np.ndarray:
     if participants.shape != ratings.shape:
-        raise InputError(f"{len(ratings)} participants, one a rating", got=str(participants.shape))
+        raise InputError(f"{format_count(len(ratings), 'participant')}, one a rating", got=str(participants.shape))
     levelled = np.full_like(ratings, np.nan)
     for who in np.unique(participants):
         own = participants == who

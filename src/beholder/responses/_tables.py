@@ -70,7 +70,7 @@ class Responses:
 
     def __repr__(self) -> str:
         n_out = int(self.participants["excluded"].to_numpy(bool).sum())
-        sessions = f" in {len(self.participants)} sessions" if self.n_visits > 1 else ""
+        sessions = f" in {format_count(len(self.participants), 'session')}" if self.n_visits > 1 else ""
         people = f"{format_count(self.n_participants, 'participant')}{sessions}"
         return (
             f"Responses({self.kind}, {format_count(len(self.trials), 'answer')} of {people}, {n_out} of them excluded)"

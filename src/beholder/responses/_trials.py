@@ -150,7 +150,9 @@ def read_trials(
     }
     if not joined["participant"]:
         reasons = "; ".join(f"{count:,} {why}" for why, count in left.items())
-        raise InputError("at least one answer that counts", got=f"{n_read:,} answers: {reasons}", hint=_hint(left))
+        raise InputError(
+            "at least one answer that counts", got=f"{format_count(n_read, 'answer')}: {reasons}", hint=_hint(left)
+        )
     _check_verdicts(joined, files, asked.get("correct", "correct"))
     told = [*_tell(joined, n_read, files, left, asked), *notes, *copies.tell()]
     folders = [Path(path) for path in paths if isinstance(path, Path | str) and is_export(path)]
@@ -321,7 +323,7 @@ def _tell(
     ]
     if left:
         reasons = ", ".join(f"{count:,} {why}" for why, count in left.items())
-        told.append(f"{n_read - n:,} of {n_read:,} answers are left out: {reasons}.")
+        told.append(f"{n_read - n:,} of {format_count(n_read, 'answer')} are left out: {reasons}.")
     if "response" in joined and "correct" in joined:
         n_none = sum(
             answer.casefold() in NO_ANSWER and not verdict
@@ -342,7 +344,7 @@ def _tell(
     for name, column in asked.items():
         n_with = sum(column.casefold() in {each.casefold() for each in file.columns} for file in others)
         if n_with < len(others) and column != SOURCE:
-            told.append(f"The column {column} ({name}) stands in {n_with} of {len(others)} files.")
+            told.append(f"The column {column} ({name}) stands in {n_with} of {format_count(len(others), 'file')}.")
     if asked.get("level") and asked["level"] == asked.get("condition"):
         told.append(f"Levels are the numbers in the column {asked['level']}.")
     return told

@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.notebooks import render_table
+from beholder._core.wording import format_count
 from beholder.statistics._laplace import LARGE, LaplaceProblem, RandomTerm
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class LogisticMixedFit:
     def _repr_html_(self) -> str:
         """Its first rows, for notebooks."""
         return render_table(
-            f"{self.n_trials} trials, log-likelihood {self.log_likelihood:.4g}",
+            f"{format_count(self.n_trials, 'trial')}, log-likelihood {self.log_likelihood:.4g}",
             self.to_pandas().reset_index(names="coefficient"),
         )
 
@@ -160,8 +161,8 @@ def compare_fits(larger: LogisticMixedFit, smaller: LogisticMixedFit) -> tuple[f
     if larger.n_trials != smaller.n_trials or df < 1:
         raise InputError(
             "a larger and a smaller model of the same trials",
-            got=f"{larger.n_parameters} and {smaller.n_parameters} parameters, "
-            f"{larger.n_trials} and {smaller.n_trials} trials",
+            got=f"{larger.n_parameters} and {format_count(smaller.n_parameters, 'parameter')}, "
+            f"{larger.n_trials} and {format_count(smaller.n_trials, 'trial')}",
         )
     value = max(0.0, 2 * (larger.log_likelihood - smaller.log_likelihood))
     return value, df, float(chi2.sf(value, df))

@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.wording import format_count
 
 logger = logging.getLogger("beholder")
 
@@ -69,7 +70,7 @@ def compare_rdms(rdm_1: Any, rdm_2: Any, method: str = "spearman") -> float:
     check_rdm_method(method)
     one, two = condense_rdm(rdm_1), condense_rdm(rdm_2)
     if one.shape != two.shape:
-        raise InputError("two RDMs of the same stimuli", got=f"{len(one)} and {len(two)} pairs")
+        raise InputError("two RDMs of the same stimuli", got=f"{len(one)} and {format_count(len(two), 'pair')}")
     known = np.isfinite(one) & np.isfinite(two)
     if not known.all():
         logger.warning("%d of %d pairs are not finite in both RDMs and are left out", (~known).sum(), len(known))

@@ -9,6 +9,7 @@ from typing import Any, cast, final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 
 _BLOCK_BYTES = 2**27
 _MOST_STEPS = 2000
@@ -66,7 +67,9 @@ def fit_softmax(rows: Any, labels: np.ndarray, n_classes: int, c: float, start: 
     if not (c > 0 and np.isfinite(c)):
         raise InputError("a penalty C above 0", got=f"{c}")
     if len(labels) != n or n_classes < 2 or int(labels.max(initial=0)) >= n_classes:
-        raise InputError(f"labels of {n} rows and two classes or more", got=f"{len(labels)} of {n_classes}")
+        raise InputError(
+            f"labels of {format_count(n, 'row')} and two classes or more", got=f"{len(labels)} of {n_classes}"
+        )
     strength = (2.0 if n_classes == 2 else 1.0) / (c * n)
 
     def measure(flat: np.ndarray) -> tuple[float, np.ndarray]:

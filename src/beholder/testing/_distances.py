@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from beholder._core.errors import suggest_keywords
+from beholder._core.wording import format_count
 from beholder.analysis import DISTANCES
 from beholder.testing._expect import expect, explain
 
@@ -62,5 +63,9 @@ def _compute(name: str, values: np.ndarray) -> np.ndarray:
     n_pairs = len(values) * (len(values) - 1) // 2
     with explain(f"{name} to compute an RDM of {values.shape[:2]} stimuli and repeats"):
         found = np.asarray(DISTANCES[name].compute(values))
-    expect(found.shape == (n_pairs,), f"a condensed RDM of {n_pairs} pairs from {name}", got=f"shape {found.shape}")
+    expect(
+        found.shape == (n_pairs,),
+        f"a condensed RDM of {format_count(n_pairs, 'pair')} from {name}",
+        got=f"shape {found.shape}",
+    )
     return found

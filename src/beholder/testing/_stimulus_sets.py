@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.stimuli import NAMED_SETS, StimulusSet
 from beholder.testing._expect import expect, explain, fail
 
@@ -45,17 +46,21 @@ def check_stimulus_set(name: str, folder: Path | str | None = None, *, ground_tr
         again = StimulusSet.from_named(name, place, ground_truth=ground_truth)
     n = len(made)
     expect(n > 0, f"stimuli in {name}", got="none")
-    expect(len(set(made.ids)) == n, f"one id for each of {n} stimuli of {name}", got=f"{len(set(made.ids))} ids")
+    expect(
+        len(set(made.ids)) == n,
+        f"one id for each of {format_count(n, 'stimulus')} of {name}",
+        got=format_count(len(set(made.ids)), "id"),
+    )
     same = (made.ids, made.files, made.labels) == (again.ids, again.files, again.labels)
     expect(same and made.targets.tolist() == again.targets.tolist(), f"{name} to be the same each time", got="another")
     lengths = {"files": len(made.files), "labels": len(made.labels), "targets": len(made.targets)}
     lengths |= {f"condition {key}": len(values) for key, values in made.conditions.items()}
     odd = [f"{n_values} {what}" for what, n_values in lengths.items() if n_values not in (n, 0)]
-    expect(not odd, f"an entry for each of {n} stimuli of {name}", got=", ".join(odd))
+    expect(not odd, f"an entry for each of {format_count(n, 'stimulus')} of {name}", got=", ".join(odd))
     if len(made.labels) == n:
         pairs = set(zip(made.labels, made.targets.tolist(), strict=True))
         one_each = len(pairs) == len({label for label, _ in pairs}) == len({target for _, target in pairs})
-        expect(one_each, f"one target for each label of {name}", got=f"{len(pairs)} pairs of both")
+        expect(one_each, f"one target for each label of {name}", got=f"{format_count(len(pairs), 'pair')} of both")
     if made.arrays is None:
         absent = [made.path(i) for i in range(n) if not made.path(i).is_file()]
         expect(not absent, f"the files of {name}", got=f"none at {absent[0] if absent else ''}")

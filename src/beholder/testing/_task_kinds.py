@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import suggest_keywords
+from beholder._core.wording import format_count
 from beholder.testing._expect import expect, explain
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _check_experiment(kind: TaskKind, sources: list[Path | str], folder: Path) -
     expect(len(table) > 0, f"answers to {kind.name} in the file of answers", got="none")
     expect(
         made.n_correct == made.n_answers, f"ideal participants to be right in {kind.name}",
-        got=f"{made.n_correct} of {made.n_answers} answers",
+        got=f"{made.n_correct} of {format_count(made.n_answers, 'answer')}",
     )  # fmt: skip
     if kind.page:
         with explain(f"pages of {kind.name} without a server"):

@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.stimuli import find_wnid, load_wnids
 
@@ -33,7 +34,7 @@ class Accuracy:
     n: int
 
     def __str__(self) -> str:
-        return f"top-1 {self.accuracy_top1:.1%}, top-5 {self.accuracy_top5:.1%} of {self.n} stimuli"
+        return f"top-1 {self.accuracy_top1:.1%}, top-5 {self.accuracy_top5:.1%} of {format_count(self.n, 'stimulus')}"
 
 
 @suggest_keywords

@@ -10,6 +10,7 @@ from beholder._core.cores import count_cores
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.provenance import FILE_NAME, find_network, refuse_other_network
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Plan, long_work, open_output, place_output
 from beholder.models import Model, check_folder_names, collect_stimuli
@@ -149,6 +150,6 @@ def _check_ids(acts: Activations, stimuli: StimulusSet) -> None:
     missing = set(acts.stimulus_ids) - set(stimuli.ids)
     if missing:
         raise InputError(
-            f"the {len(acts.stimulus_ids)} stimuli that were recorded",
+            f"the {format_count(len(acts.stimulus_ids), 'stimulus')} that were recorded",
             got=f"{len(stimuli)} without {len(missing)} of them, such as {min(missing)!r}",
         )

@@ -13,6 +13,7 @@ from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.tables import save_frame
+from beholder._core.wording import format_count
 from beholder.activations import Activations, LayerActivations, iter_unit_values
 from beholder.models import Unit, UnitList
 from beholder.units._buckets import SIGNS, assign_released, assign_top, assign_unit, order_by_value
@@ -86,7 +87,7 @@ class Exemplars:
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
         head = f"Exemplars({len(self)} unit{'s' * (len(self) != 1)} of {self.model}{skipped}: "
         if w.top is not None:
-            return f"{head}the {w.top} least and the {w.top} most of {w.n_stimuli} stimuli)"
+            return f"{head}the {w.top} least and the {w.top} most of {format_count(w.n_stimuli, 'stimulus')})"
         return (
             f"{head}{w.num_batches} batches x 2 signs x {w.n_positions}, "
             f"queries from ranks [{w.start_min}, {w.stop_min}) and [{w.start_max}, {w.stop_max}) of {w.n_stimuli})"
@@ -299,12 +300,12 @@ def explain_unusable(values: np.ndarray) -> str | None:
     """Why a unit cannot have exemplars; None when it can."""
     n_bad = int(np.isnan(values).sum())
     if n_bad:
-        return f"its activation is not a number for {n_bad} of {len(values)} stimuli"
+        return f"its activation is not a number for {n_bad} of {format_count(len(values), 'stimulus')}"
     n_bad = int(np.isinf(values).sum())
     if n_bad:
-        return f"its activation is infinite for {n_bad} of {len(values)} stimuli"
+        return f"its activation is infinite for {n_bad} of {format_count(len(values), 'stimulus')}"
     if values.min() == values.max():
-        return f"it is dead: its activation is {values[0]:g} for all {len(values)} stimuli"
+        return f"it is dead: its activation is {values[0]:g} for all {format_count(len(values), 'stimulus')}"
     return None
 
 

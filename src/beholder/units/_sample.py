@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.wording import format_count
 from beholder.models import Model, Unit, UnitList, load_skeleton
 from beholder.units._layers import count_units, list_unit_layers
 
@@ -101,7 +102,8 @@ def draw_units(
     if n_units > n_free:
         without = f", {len(taken)} blacklisted ones left out" if taken else ""
         raise InputError(
-            f"at most {n_free} units, which is all that {len(widths)} layers have{without}", got=str(n_units),
+            f"at most {format_count(n_free, 'unit')}, which is all that "
+            f"{format_count(len(widths), 'layer')} have{without}", got=str(n_units),
             hint="fewer units, or more layers",
         )  # fmt: skip
     draw = {"document": _draw_layer_first, "released": _draw_released, "uniform": _draw_uniform}[scheme]

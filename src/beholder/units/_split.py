@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.models import Model, UnitList
 from beholder.units._layers import list_unit_layers
 
@@ -27,7 +28,7 @@ def assign_units(units: UnitList, n: int, widths: Mapping[str, int]) -> list[Uni
         ``n`` of them, whose sizes differ by at most one.
     """
     if not 1 <= n <= len(units):
-        raise InputError(f"1 to {len(units)} lists, one unit at least in each", got=str(n))
+        raise InputError(f"1 to {format_count(len(units), 'list')}, one unit at least in each", got=str(n))
     dealt = sorted(units, key=lambda unit: widths[unit.layer])
     return [UnitList(tuple(dealt[i::n]), units.model, units.seed) for i in range(n)]
 

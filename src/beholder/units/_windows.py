@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import final
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.stimuli import are_alike
 
 N_REFERENCES = 9
@@ -222,9 +223,10 @@ def _explain_percentile(asked: Windows, percentile: tuple[float, float]) -> Inpu
         ways.append(f"{fewer} without --percentile, which leaves the queries next to the references")
     edges = [edge for edge in (percentile[0], 100 - percentile[1]) if edge > 0]
     if len(edges) == 2:
-        ways.append(f"{math.ceil(100 * n_references / min(edges))} stimuli")
+        ways.append(format_count(math.ceil(100 * n_references / min(edges)), "stimulus"))
     return InputError(
-        f"queries between the references, which are the {share:.3g} % of {n} stimuli that drive a unit least and most",
+        f"queries between the references, which are the {share:.3g} % of "
+        f"{format_count(n, 'stimulus')} that drive a unit least and most",
         got=f"--percentile {percentile[0]:g} {percentile[1]:g} with batches of nine references: {size}",
         hint=" or ".join(ways) or f"--top {min(n, N_REFERENCES)}",
     )

@@ -19,6 +19,7 @@ from typing import IO
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 
 _TEMPLATES = {"fixed5": "%-7.5f", "e18": "%.18e"}
 _CHUNK = 1 << 15  # numbers formatted at once: keeps the working set in the cache
@@ -253,7 +254,9 @@ def fill_from_text(file: IO[bytes], values: np.ndarray, name: str) -> np.ndarray
             flat[filled : filled + numbers.size] = numbers
             filled += numbers.size
     except ValueError as error:
-        raise InputError(f"{flat.size} numbers in {name}", got=f"something else ({error})") from error
+        raise InputError(f"{format_count(flat.size, 'number')} in {name}", got=f"something else ({error})") from error
     if filled != flat.size:
-        raise InputError(f"{flat.size} numbers in {name}", got=f"{filled}", hint="writing the file again")
+        raise InputError(
+            f"{format_count(flat.size, 'number')} in {name}", got=f"{filled}", hint="writing the file again"
+        )
     return values

@@ -19,6 +19,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import refuse_changes
+from beholder._core.wording import format_count
 from beholder.activations.extraction._extract import extract_to_store
 from beholder.activations.extraction._plan import ExtractOptions
 from beholder.activations.formats._hdf5 import open_hdf5
@@ -76,7 +77,7 @@ class PanelPlan:
         """A few lines for the question whether to go ahead."""
         lines = [f"models      {', '.join(self.names)}"]
         for stem, stimuli in self.folders.items():
-            lines.append(f"{stem}.h5  {len(stimuli)} stimuli x {self.options.replicates} replicates")
+            lines.append(f"{stem}.h5  {format_count(len(stimuli), 'stimulus')} x {self.options.replicates} replicates")
         lines.append(f"forward passes of single stimuli: {self.n_passes:,}")
         return lines
 

@@ -14,6 +14,7 @@ from typing import final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.activations.panel._sources import ActivationSource, open_source, require
 
 SMALL_BYTES = 10 * 1024**2
@@ -92,7 +93,7 @@ class ModelActivations:
         return iter(self.keys())
 
     def __repr__(self) -> str:
-        return f"ModelActivations({self._model}: {len(self)} stimuli)"
+        return f"ModelActivations({self._model}: {format_count(len(self), 'stimulus')})"
 
     def clear_cache(self) -> None:
         """Forget the arrays of this model."""

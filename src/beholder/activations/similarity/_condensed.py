@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count_features, flatten_rows, with_replicates
 
 logger = logging.getLogger("beholder")
@@ -218,8 +219,12 @@ def _shift_rows(rows: np.ndarray, start: int, shift: np.ndarray) -> tuple[np.nda
 def _refuse_rows(rows: np.ndarray, start: int) -> InputError:
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     n_bad = int((~np.isfinite(rows)).sum())
-    where = f"in {len(bad)} rows, the first of them row {start + int(bad[0])}" if len(bad) else "after squaring"
-    return InputError("finite features", got=f"{n_bad} values that are NaN or infinite {where}")
+    where = (
+        f"in {format_count(len(bad), 'row')}, the first of them row {start + int(bad[0])}"
+        if len(bad)
+        else "after squaring"
+    )
+    return InputError("finite features", got=f"{format_count(n_bad, 'value')} that are NaN or infinite {where}")
 
 
 def _multiply_columns(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:

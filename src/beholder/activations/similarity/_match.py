@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 
 MEASURES = ("spearman", "pearson", "db_snr")
 """The measures that a metamer is judged by."""
@@ -109,7 +110,9 @@ def compute_match(original: Any, other: Any) -> Match:
     x = original if isinstance(original, RankedValues) else RankedValues(original)
     y = other if isinstance(other, RankedValues) else RankedValues(other)
     if x.values.size != y.values.size:
-        raise InputError("two activations of one size", got=f"{x.values.size} and {y.values.size} values")
+        raise InputError(
+            "two activations of one size", got=f"{x.values.size} and {format_count(y.values.size, 'value')}"
+        )
     if not (x.is_finite and y.is_finite):
         return Match(math.nan, math.nan, math.nan, x.norm, math.nan)
     noise = math.sqrt(_sum_squared_differences(x.values, y.values))

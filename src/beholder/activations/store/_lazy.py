@@ -14,6 +14,7 @@ from zarr.codecs import Crc32cCodec
 from beholder._core.addresses import is_address, repeat, show_place, to_address
 from beholder._core.errors import InputError, UnknownNameError, suggest_method_keywords
 from beholder._core.sizes import format_bytes
+from beholder._core.wording import format_count
 from beholder.activations.store._arrays import (
     list_layers,
     open_group,
@@ -453,7 +454,10 @@ class Activations:
         return len(self._groups)
 
     def __repr__(self) -> str:
-        head = f"Activations of {self.model}: {len(self.stimulus_ids)} stimuli, {len(self)} layers"
+        head = (
+            f"Activations of {self.model}: {format_count(len(self.stimulus_ids), 'stimulus')}, "
+            f"{format_count(len(self), 'layer')}"
+        )
         lines = [f"{head} at {show_place(self.path)}"]
         width = max((len(name) for name in self.layers), default=0)
         for name in self.layers[:20]:
@@ -475,7 +479,7 @@ class Activations:
             )
             cells = (html.escape(name), html.escape(axes), str(values.dtype), f"{format_bytes(values.nbytes)}")
             rows.append("<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>")
-        head = f"Activations of <b>{html.escape(self.model)}</b>: {len(self.stimulus_ids):,} stimuli"
+        head = f"Activations of <b>{html.escape(self.model)}</b>: {format_count(len(self.stimulus_ids), 'stimulus')}"
         n_replicates = int(self.attributes.get("n_replicates", 1))
-        head += f", {n_replicates} replicates" if n_replicates > 1 else ""
+        head += f", {format_count(n_replicates, 'replicate')}" if n_replicates > 1 else ""
         return f"{head}<table>{''.join(rows)}</table><code>{html.escape(str(self.path))}</code>"

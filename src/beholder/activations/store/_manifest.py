@@ -14,6 +14,7 @@ import numpy as np
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.progress import logger
+from beholder._core.wording import format_count
 from beholder.jobs import JobFolder, read_record, write_record
 from beholder.stimuli import StimulusSet, number_classes, sort_classes
 
@@ -186,7 +187,7 @@ def join_stimuli(old: pd.DataFrame | None, new: StimulusSet, store: Path, *, app
             if group
         ]
         raise ConfigurationChanged(
-            f"the {len(old_ids)} stimuli that {store} holds",
+            f"the {format_count(len(old_ids), 'stimulus')} that {store} holds",
             got=f"{len(new)}: {', '.join(named) or 'in another order'}",
             hint="--append to add stimuli, another output folder, or --overwrite to replace it",
         )

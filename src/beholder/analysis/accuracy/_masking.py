@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from beholder._core.wording import format_count
+
 GRADIENT_ATTACKS = ("pgd", "apgd-ce", "apgd-t")
 FEWEST = 2
 """Stimuli: fewer differ by chance."""
@@ -42,7 +44,7 @@ def count_stimuli(n: int) -> str:
     >>> count_stimuli(1), count_stimuli(1200)
     ('1 stimulus', '1,200 stimuli')
     """
-    return "1 stimulus" if n == 1 else f"{n:,} stimuli"
+    return "1 stimulus" if n == 1 else f"{format_count(n, 'stimulus')}"
 
 
 def find_signs(name: str, facts: Mapping[str, Any], right: Mapping[tuple[str, str, float], Any]) -> list[Sign]:
@@ -81,7 +83,8 @@ def _read_check(name: str, check: Mapping[str, Any]) -> list[Sign]:
     if check["zero_gradient"]:
         found.append(sign(
             "zero gradients",
-            f"the gradient is 0 for {check['zero_gradient']} of {n} stimuli that were looked at, so that the attack "
+            f"the gradient is 0 for {check['zero_gradient']} of {format_count(n, 'stimulus')} "
+            "that were looked at, so that the attack "
             "has nothing to follow: gradients are masked, and the accuracy says little.",
         ))  # fmt: skip
     if attacked - check["one_step"] >= enough:

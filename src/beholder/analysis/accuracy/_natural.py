@@ -11,6 +11,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.accuracy._cells import AccuracyCell, find_cells
@@ -153,7 +154,7 @@ def _name_set(stimuli: Any) -> str:
     """How a set is called in words: its folder or table; nothing for what is in memory."""
     if isinstance(stimuli, list | tuple):
         names = list(dict.fromkeys(name for each in cast("list[Any]", stimuli) if (name := _name_set(each))))
-        more = f" and {len(names) - _MOST_NAMED} more sets" if len(names) > _MOST_NAMED else ""
+        more = f" and {format_count(len(names) - _MOST_NAMED, 'more set')}" if len(names) > _MOST_NAMED else ""
         return ", ".join(names[:_MOST_NAMED]) + more
     if isinstance(stimuli, str | Path):
         path = Path(str(stimuli).partition("=")[0]).resolve()

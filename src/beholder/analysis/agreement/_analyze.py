@@ -173,7 +173,7 @@ def _note(observers: Observers, pairs: Sequence[dict[str, Any]]) -> list[str]:
     if n == 1:
         notes.append("One person alone: no agreement among people, and intervals say nothing about other people.")
     if 1 < n < _FEWEST_PEOPLE:
-        notes.append(f"{n} people: intervals say little about other people.")
+        notes.append(f"{format_count(n, 'person')}: intervals say little about other people.")
     if 0 < observers.n_classes < _FEWEST_CLASSES:
         notes.append("Confusions are not compared: they take three classes or more.")
     return notes

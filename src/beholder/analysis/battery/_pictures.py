@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.id_patterns import extract_ids
+from beholder._core.wording import format_count
 from beholder.analysis.battery._published import UNTOLD, add_levels, check_pictures, read_name
 from beholder.analysis.battery._versions import name_pictures
 from beholder.responses import Trials
@@ -100,13 +101,15 @@ def join_pictures(
         targets=np.array([sorted(set(truths)).index(truth) for truth in truths]),
     )  # fmt: skip
     told = [
-        f"{len(keys):,} of {len(set(of_name.values())) + _count_missing(names, of_name):,} pictures that people were "
-        f"shown are there; {len(joined):,} of {len(table):,} answers are to these."
+        f"{len(keys):,} of {format_count(len(set(of_name.values())) + _count_missing(names, of_name), 'picture')} "
+        "that people were "
+        f"shown are there; {len(joined):,} of {format_count(len(table), 'answer')} are to these."
     ]
     told += levels
     if len(stimuli) > len(keys):
         told.append(
-            f"{len(stimuli) - len(keys):,} of {len(stimuli):,} pictures were not shown to people, and are left out."
+            f"{len(stimuli) - len(keys):,} of {format_count(len(stimuli), 'picture')} "
+            "were not shown to people, and are left out."
         )
     kept = Trials(joined.reset_index(drop=True), people.sentences, people.n_choices)
     return JoinedPictures(shown, kept, tuple(told), tuple(notes))

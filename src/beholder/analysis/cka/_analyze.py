@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._join import iter_layers, join_stimuli, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
@@ -109,13 +110,14 @@ def analyze_cka(
     rows = [shared | row for row in rows]
     undefined = sum(1 for row in rows if np.isnan(row["estimate"]))
     if undefined:
-        notes.append(f"{undefined} of {len(rows)} values are not defined: one side does not vary.")
+        notes.append(f"{undefined} of {format_count(len(rows), 'value')} are not defined: one side does not vary.")
     if not debiased:
         notes.append("Biased CKA rises with the number of features and falls with that of stimuli: .96 between noise.")
     n_around = sum(1 for row in rows if float(row["low"]) <= 0 <= float(row["high"]))
     if n_around and debiased:
         notes.append(
-            f"{n_around} of {len(rows)} intervals hold 0: around a CKA of 0 they are wider than need be, and whether "
+            f"{n_around} of {format_count(len(rows), 'interval')} hold 0: around "
+            "a CKA of 0 they are wider than need be, and whether "
             "it is above chance is told by p alone."
         )
     settings = {
@@ -142,13 +144,16 @@ def _iter_regions(recorded: Recordings, rows: np.ndarray, by: Sequence[str], not
             kept = np.asarray(np.isfinite(values[there]).all(axis=0))
             who = f"{subject + ', ' if subject else ''}{label}"
             if not kept.all():
-                notes.append(f"{who}: {int((~kept).sum())} of {len(kept)} units lack some stimuli and are left out.")
+                notes.append(
+                    f"{who}: {int((~kept).sum())} of {format_count(len(kept), 'unit')} "
+                    "lack some stimuli and are left out."
+                )
             if len(there) < len(rows):
-                notes.append(f"{who}: {len(rows) - len(there)} of {len(rows)} stimuli have no data.")
+                notes.append(f"{who}: {len(rows) - len(there)} of {format_count(len(rows), 'stimulus')} have no data.")
             if len(there) < _FEWEST_STIMULI or not kept.any():
                 raise InputError(
                     f"units with {_FEWEST_STIMULI} stimuli or more in {who}",
-                    got=f"{int(kept.sum())} units, {len(there)} stimuli",
+                    got=f"{format_count(int(kept.sum()), 'unit')}, {format_count(len(there), 'stimulus')}",
                 )
             words = {"target": label, "subject": subject} | ({} if time is None else {"time": time})
             yield CkaTarget(words, there, values[there][:, None, kept])

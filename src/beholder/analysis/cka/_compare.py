@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.seeds import make_generator
+from beholder._core.wording import format_count
 from beholder.analysis._join import LayerRows
 from beholder.analysis.cka._cka import align_kernel
 from beholder.analysis.cka._sums import (
@@ -176,7 +177,7 @@ class _Test:
         n = len(stimuli)
         if n > TEST_STIMULI:
             chosen = np.sort(generator.permutation(n)[:TEST_STIMULI])
-            notes.append(f"p is of {TEST_STIMULI:,} of {n:,} stimuli, drawn at random.")
+            notes.append(f"p is of {TEST_STIMULI:,} of {format_count(n, 'stimulus')}, drawn at random.")
             cuts = [_cut_rows(layer, stimuli[chosen]) for layer in layers.values()]
             kernels = [read_kernel(each) for each in cuts]
             others = [read_kernel(_cut_rows(target.values, chosen)) for target in targets]

@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs, number_inputs
 from beholder.analysis._join import Layers, iter_layers, join_many, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
@@ -218,8 +219,11 @@ def _iter_targets(
         values = part.values[rows]
         whole: Any = np.isfinite(values).any(axis=2).all(axis=0)
         if not whole.all():
-            notes.append(f"{subject} {name}: {int((~whole).sum())} of {len(whole)} units lack some stimuli.".strip())
+            notes.append(
+                f"{subject} {name}: {int((~whole).sum())} of "
+                f"{format_count(len(whole), 'unit')} lack some stimuli.".strip()
+            )
         if not whole.any():
-            raise InputError(f"units of {name} with all {len(rows)} stimuli", got="none")
+            raise InputError(f"units of {name} with all {format_count(len(rows), 'stimulus')}", got="none")
         folds = None if part.runs is None else part.runs[rows]
         yield name, subject, distance.compute(values[:, whole].transpose(0, 2, 1), folds=folds)

@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.wording import format_count
 
 SCORES = ("spearman", "pearson")
 
@@ -93,7 +94,7 @@ def combine_rdms(
         if len(train) < len(scaled) + 2 or len(test) < 3:
             raise InputError(
                 "pairs enough on either side of every split",
-                got=f"{len(train)} to fit {len(scaled)} weights and {len(test)} to test",
+                got=f"{len(train)} to fit {format_count(len(scaled), 'weight')} and {len(test)} to test",
                 hint="fewer folds, or fewer missing pairs",
             )  # fmt: skip
         weights = fit_weights(wanted[train], scaled[:, train])
@@ -116,7 +117,7 @@ def check_folds(n_stimuli: int, n_folds: int, n_repeats: int) -> None:
     if n_folds < 2 or n_repeats < 1 or n_stimuli // max(n_folds, 1) < _LEAST_STIMULI:
         raise InputError(
             f"2 folds or more of {_LEAST_STIMULI} stimuli at least",
-            got=f"{n_folds} folds of {n_stimuli} stimuli, {n_repeats} times",
+            got=f"{format_count(n_folds, 'fold')} of {format_count(n_stimuli, 'stimulus')}, {n_repeats} times",
             hint=f"n_folds={max(2, n_stimuli // _LEAST_STIMULI)}" if n_stimuli >= 2 * _LEAST_STIMULI else None,
         )
 

@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.analysis.combinations._combine import (
     check_folds,
     correlate_rdms,
@@ -102,7 +103,7 @@ class Fits:
         if fewest[0] < len(scaled) + 2 or fewest[1] < 3:
             raise InputError(
                 "pairs enough on either side of every split",
-                got=f"{fewest[0]} to fit {len(scaled)} weights and {fewest[1]} to test",
+                got=f"{fewest[0]} to fit {format_count(len(scaled), 'weight')} and {fewest[1]} to test",
                 hint="fewer folds or models, or fewer missing pairs",
             )  # fmt: skip
         return cut

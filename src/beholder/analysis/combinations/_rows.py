@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.seeds import make_generator
+from beholder._core.wording import format_count
 from beholder.analysis.combinations._fits import Fits, HeldOut
 from beholder.analysis.combinations._partition import partition_variance
 from beholder.statistics import flip_signs
@@ -56,7 +57,10 @@ def describe_target(
             test = flip_signs([values], seed=seed)
             means[-1]["p"] = float(test.p[0])
             if np.isnan(test.p[0]):
-                notes.append(f"{target}: with {len(values)} people no gain can have a p below {test.smallest_p:.3g}.")
+                notes.append(
+                    f"{target}: with {format_count(len(values), 'person')} no "
+                    f"gain can have a p below {test.smallest_p:.3g}."
+                )
     return means + rows
 
 

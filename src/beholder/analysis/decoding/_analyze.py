@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
 from beholder.analysis._inputs import identify_inputs, number_inputs
 from beholder.analysis._join import iter_layers, name_class
@@ -116,7 +117,9 @@ def analyze_decode(
     words = np.array([name_class(value) for value in read_shared(sources, labels, "labels")])
     known = np.flatnonzero(words != "")
     if len(known) < len(words):
-        notes.append(f"{len(words) - len(known)} of {len(words)} stimuli have no label and were left out.")
+        notes.append(
+            f"{len(words) - len(known)} of {format_count(len(words), 'stimulus')} have no label and were left out."
+        )
     group_of = None
     if groups is not None:
         group_of = read_shared(sources, groups, "groups")[known].astype(str)

@@ -9,6 +9,7 @@ from typing import Any, Literal, final, get_args
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.wording import format_count
 
 Classifier = Literal["centroid", "logistic", "svm", "lda"]
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -64,7 +65,10 @@ def prepare_rows(x: np.ndarray, *, scale: bool = True, n_components: int | None 
         return Prepared(rows, turn)
     most = min(len(x) - 1, len(kept))
     if n_components is not None and not 1 <= n_components <= most:
-        raise InputError(f"1 to {most} components of {len(x)} training stimuli", got=f"{n_components}")
+        raise InputError(
+            f"1 to {format_count(most, 'component')} of {format_count(len(x), 'training stimulus')}",
+            got=f"{n_components}",
+        )
     _, values, directions = np.linalg.svd(rows, full_matrices=False)
     axes = directions[: n_components or int((values > values[0] * 1e-10).sum())].T
     return Prepared(rows @ axes, lambda others: turn(others) @ axes)

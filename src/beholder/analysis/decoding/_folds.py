@@ -6,6 +6,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import make_generator
+from beholder._core.wording import format_count
 
 
 def plan_class_folds(labels: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
@@ -18,7 +19,10 @@ def plan_class_folds(labels: np.ndarray, n_folds: int, seed: int, groups: np.nda
     """
     names = np.unique(labels)
     if n_folds < 2 or len(names) < 2:
-        raise InputError("two folds and two classes or more", got=f"{n_folds} folds, {len(names)} classes")
+        raise InputError(
+            "two folds and two classes or more",
+            got=f"{format_count(n_folds, 'fold')}, {format_count(len(names), 'class')}",
+        )
     generator = make_generator(seed, "class folds", len(labels))
     units = np.arange(len(labels)) if groups is None else np.unique(groups.astype(str), return_inverse=True)[1]
     sizes = {str(name): len(np.unique(units[labels == name])) for name in names}
@@ -26,7 +30,8 @@ def plan_class_folds(labels: np.ndarray, n_folds: int, seed: int, groups: np.nda
     if sizes[smallest] < n_folds:
         what = "stimuli" if groups is None else "groups"
         raise InputError(
-            f"at least {n_folds} {what} of each class for {n_folds} folds", got=f"{sizes[smallest]} of {smallest!r}",
+            f"at least {n_folds} {what} of each class "
+            f"for {format_count(n_folds, 'fold')}", got=f"{sizes[smallest]} of {smallest!r}",
             hint=f"n_folds={max(2, sizes[smallest])}" if sizes[smallest] > 1 else "leaving this class out",
         )  # fmt: skip
     n_units = int(units.max()) + 1
@@ -47,7 +52,7 @@ def plan_class_folds(labels: np.ndarray, n_folds: int, seed: int, groups: np.nda
         missing = set(names.tolist()) - set(labels[folds == fold].tolist())
         if missing:
             raise InputError(
-                f"groups that give each of {n_folds} folds every class",
+                f"groups that give each of {format_count(n_folds, 'fold')} every class",
                 got=f"one without {sorted(map(str, missing))[0]!r}", hint="fewer folds",
             )  # fmt: skip
     return folds
@@ -64,7 +69,9 @@ def plan_value_folds(n_stimuli: int, n_folds: int, seed: int, groups: np.ndarray
     units = np.arange(n_stimuli) if groups is None else np.unique(groups.astype(str), return_inverse=True)[1]
     n = int(units.max()) + 1
     if not 2 <= n_folds <= n:
-        raise InputError(f"2 to {n} folds of {n} {'stimuli' if groups is None else 'groups'}", got=f"{n_folds}")
+        raise InputError(
+            f"2 to {format_count(n, 'fold')} of {n} {'stimuli' if groups is None else 'groups'}", got=f"{n_folds}"
+        )
     return (make_generator(seed, "value folds", n).permutation(n) % n_folds)[units]
 
 

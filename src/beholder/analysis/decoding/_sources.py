@@ -9,6 +9,7 @@ from typing import Any, cast, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.analysis._join import Layers, join_stimuli, open_layers, read_condition
 
@@ -65,7 +66,7 @@ def open_sources(
         ids = list(join_stimuli(ids, other.stimulus_ids, names=names).ids)
     note = ""
     if any(len(ids) < len(store.stimulus_ids) for store in stores):
-        note = f"{len(ids)} stimuli are in all activations; the others were left out."
+        note = f"{format_count(len(ids), 'stimulus')} are in all activations; the others were left out."
     found: list[LabelledStore] = []
     for store, name in zip(stores, _name_stores(stores), strict=True):
         place = {str(each): row for row, each in enumerate(store.stimulus_ids)}

@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.recordings import Recordings
 
@@ -71,7 +72,9 @@ def split_participants(recordings: Recordings, stimulus_ids: Sequence[str]) -> t
         rows = np.flatnonzero(~np.isnan(averages[:, units]).all(axis=1))
         name = f"participant {subject}" if subject else "the recordings"
         if len(rows) < len(averages):
-            notes.append(f"{len(averages) - len(rows)} of {len(averages)} stimuli have no response of {name}.")
+            notes.append(
+                f"{len(averages) - len(rows)} of {format_count(len(averages), 'stimulus')} have no response of {name}."
+            )
         own = averages[np.ix_(rows, units)]
         has_gaps = np.isnan(own).any(axis=0)
         is_flat = ~has_gaps & ((np.ptp(own, axis=0) <= 1e-12 * np.abs(own).max(axis=0)) if len(rows) else True)
@@ -80,7 +83,7 @@ def split_participants(recordings: Recordings, stimulus_ids: Sequence[str]) -> t
             (is_flat, "with the same response to all"),
         ):
             if left_out.any():
-                notes.append(f"{left_out.sum()} of {len(units)} units of {name} {why} were left out.")
+                notes.append(f"{left_out.sum()} of {format_count(len(units), 'unit')} of {name} {why} were left out.")
         kept = np.flatnonzero(~has_gaps & ~is_flat)
         if not len(kept):
             raise InputError(f"units of {name} with responses that differ between stimuli", got="none")

@@ -10,6 +10,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.analysis.encoding._ridge import fit_ridge, make_alphas
 from beholder.analysis.encoding._scores import correlate_columns, standardize
 from beholder.analysis.encoding._splits import Split
@@ -168,7 +169,8 @@ def fit_pls(features: np.ndarray, targets: np.ndarray, n_components: int) -> Fit
     most = min(len(features) - 1, features.shape[1])
     if n_components > most:
         raise InputError(
-            f"at most {most} components of PLS for {len(features)} training stimuli and {features.shape[1]} features",
+            f"at most {format_count(most, 'component')} of PLS for "
+            f"{format_count(len(features), 'training stimulus')} and {features.shape[1]} features",
             got=f"{n_components}", hint=f"n_components={min(10, most)}",
         )  # fmt: skip
     library: Any = cross_decomposition

@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.activations import write_activations
 from beholder.analysis.encoding._participants import Participant
 from beholder.analysis.encoding._splits import Split
@@ -66,10 +67,14 @@ class Predictions:
             )
         if len(units) < n_units:
             notes.append(
-                f"{n_units - len(units)} of {n_units} units, to which nothing was fitted, have no predictions."
+                f"{n_units - len(units)} of {format_count(n_units, 'unit')}, "
+                "to which nothing was fitted, have no predictions."
             )
         if len(rows) < n_stimuli:
-            notes.append(f"{n_stimuli - len(rows)} of {n_stimuli} stimuli were not predicted for all units: left out.")
+            notes.append(
+                f"{n_stimuli - len(rows)} of {format_count(n_stimuli, 'stimulus')} "
+                "were not predicted for all units: left out."
+            )
         layers: dict[str, np.ndarray] = {}
         for name in self._layers:
             sums, count = self._sums[name][np.ix_(rows, units)], self._counts[name][np.ix_(rows, units)]

@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.analysis.encoding._decomposition import Decomposition, decompose
 
 _N_ALPHAS = 21
@@ -51,7 +52,10 @@ class RidgeFit:
 
     def __repr__(self) -> str:
         n_features, n_targets = len(self.axes), len(self.alphas)
-        return f"RidgeFit({n_features} features, {n_targets} targets, median penalty {np.median(self.alphas):.3g})"
+        return (
+            f"RidgeFit({format_count(n_features, 'feature')}, {format_count(n_targets, 'target')}, "
+            f"median penalty {np.median(self.alphas):.3g})"
+        )
 
     @property
     def coefficients(self) -> np.ndarray:
@@ -64,12 +68,14 @@ class RidgeFit:
         said: list[str] = []
         if self.at_smallest >= 0.2:
             said.append(
-                f"{self.at_smallest:.0%} of {len(self.alphas)} targets take the smallest penalty: smaller ones may fit "
+                f"{self.at_smallest:.0%} of {format_count(len(self.alphas), 'target')} "
+                "take the smallest penalty: smaller ones may fit "
                 "better"
             )
         if self.at_largest >= 0.2:
             said.append(
-                f"{self.at_largest:.0%} of {len(self.alphas)} targets take the largest penalty: the features predict "
+                f"{self.at_largest:.0%} of {format_count(len(self.alphas), 'target')} "
+                "take the largest penalty: the features predict "
                 "them hardly better than their mean does, or larger ones fit better"
             )
         return tuple(said)
@@ -78,7 +84,7 @@ class RidgeFit:
         """Predicted targets, (n_stimuli, n_targets), for features x, (n_stimuli, n_features)."""
         features = check_matrix(x, "features")
         if features.shape[1] != len(self.means):
-            raise InputError(f"{len(self.means)} features, as in the fit", got=f"{features.shape[1]}")
+            raise InputError(f"{format_count(len(self.means), 'feature')}, as in the fit", got=f"{features.shape[1]}")
         return ((features - self.means) @ self.axes) @ self.weights + self.intercepts
 
 
@@ -271,13 +277,15 @@ def read_folds(folds: int | Sequence[Any] | np.ndarray, n_stimuli: int) -> np.nd
     """The number of each stimulus's fold, (n_stimuli,): an int cuts them into runs of consecutive stimuli."""
     if isinstance(folds, int | np.integer):
         if not 2 <= folds <= n_stimuli:
-            raise InputError(f"2 to {n_stimuli} folds of {n_stimuli} stimuli", got=f"{folds}")
+            raise InputError(
+                f"2 to {format_count(n_stimuli, 'fold')} of {format_count(n_stimuli, 'stimulus')}", got=f"{folds}"
+            )
         return np.concatenate(
             [np.full(len(part), i) for i, part in enumerate(np.array_split(np.arange(n_stimuli), folds))]
         )
     labels = np.asarray(folds)
     if labels.shape != (n_stimuli,):
-        raise InputError(f"a fold for each of {n_stimuli} stimuli", got=f"shape {labels.shape}")
+        raise InputError(f"a fold for each of {format_count(n_stimuli, 'stimulus')}", got=f"shape {labels.shape}")
     numbers = np.unique(labels, return_inverse=True)[1].reshape(-1)
     sizes = np.bincount(numbers)
     if len(sizes) < 2 or n_stimuli - sizes.max() < 2:
@@ -295,5 +303,7 @@ def check_matrix(values: Any, what: str) -> np.ndarray:
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
     n_bad = int(array.size - np.isfinite(array).sum())
     if n_bad:
-        raise InputError(f"finite {what}", got=f"{n_bad} of {array.size} values that are NaN or infinite")
+        raise InputError(
+            f"finite {what}", got=f"{n_bad} of {format_count(array.size, 'value')} that are NaN or infinite"
+        )
     return array

@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import make_generator
+from beholder._core.wording import format_count
 
 PUBLISHED_SEED = 3882
 PUBLISHED_SPLITS = 10
@@ -48,8 +49,9 @@ def plan_folds(
     smallest = min(len(part) for part in parts)
     if smallest < LEAST_TESTED:
         raise InputError(
-            f"at least {LEAST_TESTED} stimuli in each of {n_folds} folds, for a correlation to be told from them",
-            got=f"{smallest} of {n_stimuli} stimuli in one", hint=_suggest_folds(n_stimuli, n_folds),
+            f"at least {LEAST_TESTED} stimuli in each of {format_count(n_folds, 'fold')}, "
+            "for a correlation to be told from them",
+            got=f"{smallest} of {format_count(n_stimuli, 'stimulus')} in one", hint=_suggest_folds(n_stimuli, n_folds),
         )  # fmt: skip
     everything = np.arange(n_stimuli)
     return [(np.setdiff1d(everything, part), np.sort(part)) for part in parts]
@@ -62,7 +64,7 @@ def _suggest_folds(n_stimuli: int, n_folds: int) -> str:
 
 def _deal_groups(groups: np.ndarray, n_stimuli: int, n_folds: int, generator: np.random.Generator) -> list[np.ndarray]:
     if groups.shape != (n_stimuli,):
-        raise InputError(f"a group for each of {n_stimuli} stimuli", got=f"shape {groups.shape}")
+        raise InputError(f"a group for each of {format_count(n_stimuli, 'stimulus')}", got=f"shape {groups.shape}")
     names, numbers = np.unique(groups.astype(str), return_inverse=True)
     if len(names) < n_folds:
         raise InputError(f"at least as many groups as folds, {n_folds}", got=f"{len(names)}")
@@ -88,7 +90,8 @@ def plan_published_splits(
     """
     if n_stimuli < 2 * LEAST_TESTED or n_splits < 1:
         raise InputError(
-            f"{2 * LEAST_TESTED} stimuli or more, and a split", got=f"{n_stimuli} stimuli, {n_splits} splits"
+            f"{2 * LEAST_TESTED} stimuli or more, and a split",
+            got=f"{format_count(n_stimuli, 'stimulus')}, {format_count(n_splits, 'split')}",
         )
     draw = np.random.RandomState(seed)
     n_train = (n_stimuli + 1) // 2

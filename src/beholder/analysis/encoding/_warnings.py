@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis.encoding._participants import Participant
 from beholder.analysis.encoding._settings import EncodeSettings
 from beholder.analysis.encoding._splits import Split
@@ -59,7 +60,8 @@ def list_warnings(
     n_lost = n_units - min(_count_scored(found, i) for i in range(len(layers)))
     if n_lost:
         told.append(
-            f"{n_lost} of {n_units} units, which give all test stimuli of a fold the same response, have no r there: "
+            f"{n_lost} of {format_count(n_units, 'unit')}, which give all test "
+            "stimuli of a fold the same response, have no r there: "
             "left out."
         )
     smallest = min(len(test) for plan in plans for _, test in plan)

@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.interpretability._rows import (
@@ -127,15 +128,19 @@ def _note(answers: UnitAnswers, units: Any, has_order: bool) -> list[str]:
     for (model, mode), own in units.groupby(["model", "mode"], sort=True):
         where = " ".join(word for word in (model, mode) if word)
         if len(own) < _FEWEST_UNITS:
-            notes.append(f"{where}: {len(own)} units are too few for an interval over units.")
+            notes.append(f"{where}: {format_count(len(own), 'unit')} are too few for an interval over units.")
         if own["share"].min() == own["share"].max():
             notes.append(f"{where}: all units reach {own['share'].iloc[0]:.2f}; ranks cannot tell them apart.")
     n_people = int(answers.table["participant"].nunique())
     if n_people < _FEWEST_PEOPLE:
-        notes.append(f"Intervals are over units; {n_people} participants say little about other people.")
+        notes.append(
+            f"Intervals are over units; {format_count(n_people, 'participant')} say little about other people."
+        )
     fewest, most = int(units["n_answers"].min()), int(units["n_answers"].max())
     if most > 2 * fewest:
-        notes.append(f"Units have {fewest:,} to {most:,} answers; each counts the same in means of units.")
+        notes.append(
+            f"Units have {fewest:,} to {format_count(most, 'answer')}; each counts the same in means of units."
+        )
     if units["layer"].nunique() > 1 and not has_order:
         notes.append("Layers are in the order of their names; --layers gives the network's.")
     return notes

@@ -10,6 +10,7 @@ from typing import Any, cast, final
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.hashing import hash_settings
+from beholder._core.wording import format_count
 from beholder.responses import Trials, is_export, parse_columns, read_export, read_trials, summarize_responses
 
 _BATCH = "batch"
@@ -92,7 +93,7 @@ def read_unit_answers(
     table["trial_key"] = [f"{unit} {mode} {stimulus}" if stimulus else "" for unit, mode, stimulus in shown]
     sentences = list(found.sentences)
     if len(table) < n_all:
-        sentences.append(f"{n_all - len(table):,} of {n_all:,} answers are about no unit and left out.")
+        sentences.append(f"{n_all - len(table):,} of {format_count(n_all, 'answer')} are about no unit and left out.")
     return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences), *_list_observers(paths))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import Result
 from beholder.analysis.kinds._telling import shorten_model
 
@@ -43,7 +43,7 @@ def ask_adversarial(result: Result) -> str:
     names = list(name_networks(result).values())
     if len(names) == 1:
         return f"How often is {names[0]} right under attack?"
-    return f"How often are {len(names)} networks right under attack?"
+    return f"How often are {format_count(len(names), 'network')} right under attack?"
 
 
 def tell_adversarial(result: Result) -> list[str]:
@@ -57,7 +57,7 @@ def tell_adversarial(result: Result) -> list[str]:
         clean = own[0]
         five = f"; the label is among its first five answers for {100 * clean['accuracy_top5']:.1f} %"
         five = "" if clean["accuracy_top5"] != clean["accuracy_top5"] else five
-        told.append(f"{name} is right about {_percent(clean)} of {clean['n']:,} stimuli{five}.")
+        told.append(f"{name} is right about {_percent(clean)} of {format_count(clean['n'], 'stimulus')}{five}.")
         rows = [row for row in own if row["eps"] > 0]
         main = [row for row in rows if row["attack"] == _pick_main(rows, row["norm"])]
         parts = [f"{name_eps(row['norm'], row['eps'])}: {_percent(row)}" for row in main[:_MOST_TOLD]]
@@ -99,7 +99,8 @@ def _tell_checks(rows: list[dict[str, Any]], name: str) -> list[str]:
     if not looked or any(row["flags"] for row in rows):
         return []
     return [
-        f"No sign of masked gradients in {name}: on {looked[0]['n_checked']:.0f} stimuli neither a single step nor "
+        f"No sign of masked gradients in {name}: on "
+        f"{format_count(round(looked[0]['n_checked']), 'stimulus')} neither a single step nor "
         "twice the steps did better than the attack, and an attack without bounds left none right."
     ]
 
@@ -115,7 +116,8 @@ def describe_adversarial(result: Result) -> str:
     )  # fmt: skip
     named = " or ".join(_NORMS[norm] for norm in norms)
     parts = [
-        f"""Networks were shown {asked["n_stimuli"]:,} stimuli, as they are and with perturbations whose {named} norm is
+        f"""Networks were shown {format_count(asked["n_stimuli"], "stimulus")}, as they are and with
+        perturbations whose {named} norm is
         at most a radius ({radii}; in the units of {_tell_space(asked["space"])})."""
     ]
     if "pgd" in attacks:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.kinds._agreement_words import CEILING, CONFUSIONS, KAPPA, MEAN, PAIR, pick_rows
 from beholder.analysis.kinds._telling import get_figure
@@ -70,7 +71,10 @@ def _plot_means(result: Result, method: str, ax: Axes | None) -> Axes:
     ranges = {name: (row["low_bound"], row["high_bound"]) for name, row in zip(names, rows, strict=True)
               if row["model"] and method == KAPPA}  # fmt: skip
     asked = result.settings
-    interval = f"mean and 95 % interval,\nn = {len(asked['people'])} people, {asked['n_stimuli']:,} stimuli"
+    interval = (
+        f"mean and 95 % interval,\nn = {format_count(len(asked['people']), 'person')}, "
+        f"{format_count(asked['n_stimuli'], 'stimulus')}"
+    )
     band = (ceiling[0]["low"], ceiling[0]["high"]) if ceiling and networks else None
     return plot_estimates(
         {name: (row["estimate"], row["low"], row["high"]) for name, row in zip(names, rows, strict=True)}, ax,
@@ -108,7 +112,7 @@ def _plot_conditions(result: Result) -> Axes:
         for name, rows in chosen[: _MOST_ROWS + 1]
         if len(rows)
     }
-    note = f"mean and 95 % interval; n = {len(result.settings['people'])} people"
+    note = f"mean and 95 % interval; n = {format_count(len(result.settings['people']), 'person')}"
     return plot_layer_lines(
         lines, value_name=_NAMES[KAPPA], interval=note, chance=0, place_name="Condition", people=[PEOPLE]
     )

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import (
     RESULT_KINDS,
     Drawing,
@@ -73,8 +73,8 @@ def _tell_effect(row: dict[str, Any]) -> str:
 
 def _tell_n(design: dict[str, Any]) -> str:
     if "observer" in dict(design["between"]):
-        return f"{design['n_rows']} rows"
-    return f"{design['n_rows']} participants" if design["within"] else f"{design['n_rows']} observations"
+        return f"{format_count(design['n_rows'], 'row')}"
+    return format_count(design["n_rows"], "participant") if design["within"] else f"{design['n_rows']} observations"
 
 
 def _describe_methods(result: Result) -> str:
@@ -98,7 +98,8 @@ def _describe_methods(result: Result) -> str:
         else ""
     )
     permuted = (
-        f"""Permutation p are (1 + k) / (1 + N) of N = {asked["n_permutations"]:,} permutations: of the labels of rows
+        f"""Permutation p are (1 + k) / (1 + N) of N =
+        {format_count(asked["n_permutations"], "permutation")}: of the labels of rows
         for the factor between observers, of labels and of the places within each row for the interaction (Feather et
         al., 2023; seed {asked["seed"]})."""
         if permutes

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind
 from beholder.analysis.battery._parts import list_parts, take_part
 from beholder.analysis.kinds._telling import get_figure
@@ -32,7 +32,7 @@ def _name_set(result: Result) -> str:
 
 def _ask(result: Result) -> str:
     models: list[str] = result.settings["models"]
-    who = models[0] if len(models) == 1 else f"{len(models)} networks"
+    who = models[0] if len(models) == 1 else f"{format_count(len(models), 'network')}"
     return f"{'Does' if len(models) == 1 else 'Do'} {who} see the pictures{_name_set(result)} as people do?"
 
 
@@ -53,10 +53,11 @@ def _tell(result: Result) -> list[str]:
 def _describe(result: Result) -> str:
     asked = result.settings
     models: list[str] = asked["models"]
-    who = " and ".join(models) if len(models) < _MOST_NETWORKS else f"{len(models)} networks"
+    who = " and ".join(models) if len(models) < _MOST_NETWORKS else f"{format_count(len(models), 'network')}"
     own = flow_text(
-        f"""{who} {"was" if len(models) == 1 else "were"} shown {asked["n_stimuli"]:,} pictures that
-        {asked["n_people"]} people had been shown in an experiment{_name_set(result)}, in the size in which
+        f"""{who} {"was" if len(models) == 1 else "were"} shown {format_count(asked["n_stimuli"], "picture")} that
+        {format_count(asked["n_people"], "person")} had been shown in an experiment{_name_set(result)}, in
+        the size in which
         people saw them, without crop, and answered by the rule {asked["rule"]!r} (Geirhos, R. et al., 2021, Partial
         success in closing the gap between human and machine vision, NeurIPS 34)."""
     )
@@ -101,7 +102,11 @@ def _draw_people(result: Result) -> Iterator[Drawing]:
         conditions = [str(each) for each in asked if str(each) in set(rows["target"])]
         people = list(dict.fromkeys(str(row) for row in rows["subject"]))[:_MOST_PEOPLE]
         fig = _draw_conditions(rows, ceilings, conditions[:_MOST_PANELS], people, colors[model], model)
-        left = f" The first {_MOST_PANELS} of {len(conditions)} conditions." if conditions[_MOST_PANELS:] else ""
+        left = (
+            f" The first {_MOST_PANELS} of {format_count(len(conditions), 'condition')}."
+            if conditions[_MOST_PANELS:]
+            else ""
+        )
         yield Drawing(
             f"people_{place}", fig, f"Error consistency of {model} with every single person",
             f"A row is a person of the experiment; band: people with one another.{left}",
@@ -121,7 +126,7 @@ def _draw_conditions(
         among = chosen.to_dict("records")
         panels.append({
             "estimates": {who: found.get(who, (float("nan"),) * 3) for who in people},
-            "interval": f"95 % interval over {int(here['n'].max()):,} stimuli",
+            "interval": f"95 % interval over {format_count(int(here['n'].max()), 'stimulus')}",
             "band": (among[0]["low"], among[0]["high"]) if among else None,
         })  # fmt: skip
     marks: dict[str, Any] = {"reference": 0, "reference_name": "chance 0", "colors": colors}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import (
     RESULT_KINDS,
     Drawing,
@@ -37,11 +38,11 @@ def _tell(result: Result) -> list[str]:
     row: Any = known.loc[known["estimate"].idxmax()]
     p = f", {format_p(float(row['p']))} for the largest of all layers" if np.isfinite(row["p"]) else ""
     who = f" of {row['subject']}" if row["subject"] else ""
-    people = f", mean over {int(row['n'])} people" if has_means else ""
+    people = f", mean over {format_count(int(row['n']), 'person')}" if has_means else ""
     kind = "debiased, 0 by chance" if result.settings["debiased"] else "biased"
     return [
-        f"Of {len(known):,} pairs, {row['layer']} and {row['target']}{who} are most alike: "
-        f"{format_value(row, 'CKA')} ({kind}){p}, {int(row['n_stimuli'])} stimuli{people}. "
+        f"Of {format_count(len(known), 'pair')}, {row['layer']} and {row['target']}{who} are most alike: "
+        f"{format_value(row, 'CKA')} ({kind}){p}, {format_count(int(row['n_stimuli']), 'stimulus')}{people}. "
         "The pair was chosen for being the largest, on the same stimuli.",
         str(result.settings["joined"]),
     ]
@@ -68,7 +69,8 @@ def _describe(result: Result) -> str:
         "; those of means over people with unlike stimuli are Student's t over people" if "subjects" in over else ""
     )
     return (
-        f"Representations of {asked['n_stimuli']} stimuli were compared by linear centred kernel alignment (CKA; "
+        f"Representations of {format_count(asked['n_stimuli'], 'stimulus')} "
+        "were compared by linear centred kernel alignment (CKA; "
         f"Kornblith, S. et al., 2019, ICML), {estimator}. Intervals (95 %) are by leaving out one stimulus at a time"
         f"{people} (jackknife; Efron, B. & Stein, C., 1981, Annals of Statistics 9, 586-596).{test}"
     )

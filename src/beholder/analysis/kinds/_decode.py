@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import (
     RESULT_KINDS,
     Drawing,
@@ -55,10 +55,11 @@ def _tell(result: Result) -> list[str]:
             + (f" ({format_p(float(row['p_of_all_layers']))})" if np.isfinite(row["p_of_all_layers"]) else "")
             for _, row in rows.iterrows()
         ]
-        shown = "; ".join(parts[:6]) + (f"; and {len(parts) - 6} more layers" if len(parts) > 6 else "")
+        shown = "; ".join(parts[:6]) + (f"; and {format_count(len(parts) - 6, 'more layer')}" if len(parts) > 6 else "")
         told.append(
-            f"Balanced accuracy of {len(asked['classes'])} classes of {asked['labels']}{where}: {shown}; chance is "
-            f"{format_estimate(1 / len(asked['classes']))}, n = {int(rows['n'].iloc[0])} stimuli."
+            f"Balanced accuracy of {format_count(len(asked['classes']), 'class')} "
+            f"of {asked['labels']}{where}: {shown}; chance is "
+            f"{format_estimate(1 / len(asked['classes']))}, n = {format_count(int(rows['n'].iloc[0]), 'stimulus')}."
         )
     return told + tell_differences(result)
 
@@ -127,9 +128,11 @@ def _describe_methods(result: Result) -> str:
         else ""
     )
     return flow_text(
-        f"""The {len(asked["classes"])} classes of {asked["labels"]} were decoded from the activations of
-        {name_layers(result)} to {asked["n_stimuli"]} stimuli by {_NAMES[asked["classifier"]]} (scikit-learn; Pedregosa
-        et al., 2011), in {asked["n_folds"]} folds with every class in each{groups} (seed {asked["seed"]}). Features
+        f"""The {format_count(len(asked["classes"]), "class")} of {asked["labels"]} were decoded from the activations of
+        {name_layers(result)} to {format_count(asked["n_stimuli"], "stimulus")} by
+        {_NAMES[asked["classifier"]]} (scikit-learn; Pedregosa
+        et al., 2011), in {format_count(asked["n_folds"], "fold")} with every class in each{groups} (seed
+        {asked["seed"]}). Features
         were {scaling}{reduced}, within the folds. {across}
         Accuracy is balanced: the mean over classes of the proportion correct. Intervals are 95 %, over the stimuli that
         were tested and those that were fitted. {describe_bins(result)} {test} Pedregosa, F. et al. (2011). Journal of

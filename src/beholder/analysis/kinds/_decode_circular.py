@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_p
 from beholder.analysis.kinds._decode import (
     describe_bins,
@@ -34,7 +34,7 @@ def _format(row: Any) -> str:
 
 def _list_rows(rows: Any) -> str:
     parts = [_format(row) for _, row in rows.iterrows()]
-    return "; ".join(parts[:6]) + (f"; and {len(parts) - 6} more layers" if len(parts) > 6 else "")
+    return "; ".join(parts[:6]) + (f"; and {format_count(len(parts) - 6, 'more layer')}" if len(parts) > 6 else "")
 
 
 def _tell(result: Result) -> list[str]:
@@ -46,13 +46,13 @@ def _tell(result: Result) -> list[str]:
         rows = pick_source(select_rows(result, "circular-error"), source)
         told.append(
             f"{name} is decoded{where} with a mean absolute error of {_list_rows(rows)}; chance is "
-            f"{float(rows['chance'].mean()):.1f}, n = {int(rows['n'].iloc[0])} stimuli."
+            f"{float(rows['chance'].mean()):.1f}, n = {format_count(int(rows['n'].iloc[0]), 'stimulus')}."
         )
         biases = pick_source(select_rows(result, "circular-bias"), source)
         if len(biases):
             told.append(
                 f"Bias towards {_name_reference(result)}{where} (above 0 attraction, below 0 repulsion): "
-                f"{_list_rows(biases)}, n = {int(biases['n'].iloc[0])} stimuli with one."
+                f"{_list_rows(biases)}, n = {format_count(int(biases['n'].iloc[0]), 'stimulus')} with one."
             )
     return told + tell_differences(result, digits=1)
 
@@ -83,7 +83,8 @@ def _describe_methods(result: Result) -> str:
     cited = "Fischer, J. & Whitney, D. (2014). Nature Neuroscience 17, 738-743." if has_bias else ""
     return flow_text(
         f"""{asked["labels"]} (period {asked["period"]:g}) was decoded from the activations of {name_layers(result)} to
-        {asked["n_stimuli"]} stimuli by ridge regression to its cosine and sine, in {asked["n_folds"]} folds{groups}
+        {format_count(asked["n_stimuli"], "stimulus")} by ridge regression to its cosine and sine, in
+        {format_count(asked["n_folds"], "fold")}{groups}
         (seed {asked["seed"]}); features were scaled within the folds, and the penalty was the mean eigenvalue of their
         kernel. Errors are absolute, around the circle. Intervals are 95 %, over the stimuli that were decoded and those
         that were fitted. {describe_bins(result)} {test} {bias} {cited}"""

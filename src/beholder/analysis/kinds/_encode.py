@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import (
     RESULT_KINDS,
     Drawing,
@@ -35,7 +36,7 @@ def _everyone(result: Result) -> str:
 
 def _name_people(result: Result) -> str:
     n = len([name for name in _list(result, "subject") if name])
-    return f"{n} participants" if n > 1 else "one participant" if n else "the recordings"
+    return f"{format_count(n, 'participant')}" if n > 1 else "one participant" if n else "the recordings"
 
 
 def _tell(result: Result) -> list[str]:
@@ -55,14 +56,14 @@ def _tell(result: Result) -> list[str]:
             how = "each participant's layer was chosen on the others" if many else how
             told.append(
                 f"{row['layer']} predicts {where} best: mean {format_value(row, 'r')} on stimuli left out, "
-                f"{_name_people(result)}, {int(row['n_units']):,} units; {how}."
+                f"{_name_people(result)}, {format_count(int(row['n_units']), 'unit')}; {how}."
             )
         else:
             for _, row in rows.iterrows():
                 p = f", {format_p(float(row['p']))}" if np.isfinite(row["p"]) else ""
                 told.append(
                     f"{row['layer']} predicts {where} with a mean r of {format_value(row)}{p} on stimuli left out, "
-                    f"{_name_people(result)}, {int(row['n_units']):,} units."
+                    f"{_name_people(result)}, {format_count(int(row['n_units']), 'unit')}."
                 )
     table: Any = result.table
     if "n_above_1" in table.columns:
@@ -70,7 +71,8 @@ def _tell(result: Result) -> list[str]:
         above, n = int(rows["n_above_1"].sum()), int(rows["n_units"].sum())
         if above:
             told.append(
-                f"Corrected variance explained is above 1 in {above:,} of {n:,} pairs of unit and layer: kept, and "
+                f"Corrected variance explained is above 1 in {above:,} of "
+                f"{format_count(n, 'pair')} of unit and layer: kept, and "
                 "counted."
             )
     return told

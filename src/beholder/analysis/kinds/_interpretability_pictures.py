@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import Drawing, Result, format_estimate, format_interval
 from beholder.analysis.kinds._interpretability_words import CHANCE, name_group
 from beholder.analysis.kinds._telling import get_figure, pick_rows, shorten_model
@@ -97,5 +98,5 @@ def _draw_machine(result: Result) -> Iterator[Drawing]:
     )  # fmt: skip
     yield Drawing(
         "machine", get_figure(ax), "People's proportion correct on the machine's, a dot a unit",
-        f"{len(shown)} units. On the diagonal people and the machine are right equally often.",
+        f"{format_count(len(shown), 'unit')}. On the diagonal people and the machine are right equally often.",
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import Result, format_p
 from beholder.analysis.kinds._telling import format_value, pick_rows, shorten_model
 
@@ -29,8 +29,8 @@ def tell_units(result: Result) -> list[str]:
     """Means, then confidence, depth, networks, modes, the machine, who is left out."""
     means = pick_rows(result, "mean of units")
     told = [
-        f"{name_group(row)}: {format_value(row)} right (chance .50), mean of {row['n']:,} units, "
-        f"{int(row['n_people']):,} people, {int(row['n_answers']):,} answers."
+        f"{name_group(row)}: {format_value(row)} right (chance .50), mean of {format_count(row['n'], 'unit')}, "
+        f"{format_count(int(row['n_people']), 'person')}, {format_count(int(row['n_answers']), 'answer')}."
         for row in means[:_MOST_TOLD]
     ]
     if len(means) > _MOST_TOLD:
@@ -42,7 +42,8 @@ def tell_units(result: Result) -> list[str]:
     told += _tell_networks(result)
     for row in pick_rows(result, "difference of modes")[:_MOST_TOLD]:
         told.append(
-            f"{shorten_model(row['model'])}: {row['target']} less {row['other']} {format_value(row)}, {row['n']} units."
+            f"{shorten_model(row['model'])}: {row['target']} less {row['other']} "
+            f"{format_value(row)}, {format_count(row['n'], 'unit')}."
         )
     told += _tell_machine(result)[:_MOST_TOLD]
     return told + _tell_left_out(result)
@@ -58,7 +59,7 @@ def _tell_confidence(result: Result) -> list[str]:
             least, most = rows[0], rows[-1]
             told.append(
                 f"{name}: {format_value(least)} right at confidence {least['confidence']:g} "
-                f"({int(least['n_answers']):,} answers), {format_value(most)} at {most['confidence']:g} "
+                f"({format_count(int(least['n_answers']), 'answer')}), {format_value(most)} at {most['confidence']:g} "
                 f"({int(most['n_answers']):,})."
             )
     return told
@@ -76,7 +77,8 @@ def _tell_networks(result: Result) -> list[str]:
             continue
         told.append(
             f"{mode}networks {'differ' if row['p'] < 0.05 else 'do not differ significantly'} (Kruskal-Wallis H = "
-            f"{row['estimate']:.2f}, df = {int(row['df'])}, {format_p(row['p'])}); {n} of {len(own)} pairs differ "
+            f"{row['estimate']:.2f}, df = {int(row['df'])}, {format_p(row['p'])}); "
+            f"{n} of {format_count(len(own), 'pair')} differ "
             "(Conover, corrected)."
         )
     return told
@@ -95,7 +97,8 @@ def _tell_machine(result: Result) -> list[str]:
         )
         single = f"; single trials {format_value(kappas[name], 'κ')}" if name in kappas else ""
         told.append(
-            f"{name}: the machine{how} is right on {format_value(scores[name])}, over {row['n']} units with people "
+            f"{name}: the machine{how} is right on {format_value(scores[name])}, "
+            f"over {format_count(row['n'], 'unit')} with people "
             f"{like}{single}."
         )
     return told
@@ -119,7 +122,8 @@ def _tell_left_out(result: Result) -> list[str]:
     rules = [f"{name.removeprefix('left out by ')} {n}" for name, n in counts.items() if name.startswith("left out")]
     why = f" (sessions that break one: {', '.join(rules)})" if rules else ""
     return [
-        f"Of {counts['participants']} participants {counts['finished']} finished and {counts['included']} break no "
+        f"Of {format_count(counts['participants'], 'participant')} "
+        f"{counts['finished']} finished and {counts['included']} break no "
         f"rule{why}."
     ]
 
@@ -139,7 +143,8 @@ def describe_units(result: Result) -> str:
     which = f" ({machines})" if machines else ""
     machine = (
         f"""A similarity observer{which} answered the same trials
-        ({asked["n_machine_answers"]:,} answers){graded}; it was compared with people by correlations over units and by
+        ({format_count(asked["n_machine_answers"], "answer")}){graded}; it was compared with people by
+        correlations over units and by
         error consistency on single trials (Zimmermann, Klindt & Brendel, 2024)."""
         if asked["has_machine"]
         else ""
@@ -160,10 +165,11 @@ def describe_units(result: Result) -> str:
     if machine:
         cited.append("Zimmermann, R. S., Klindt, D. & Brendel, W. (2024). NeurIPS 37.")
     return flow_text(
-        f"""Interpretability of {asked["n_units"]:,} units was measured by two-alternative trials
+        f"""Interpretability of {format_count(asked["n_units"], "unit")} was measured by two-alternative trials
         {f"with {modes} references" if modes else ""} (Borowski et al., 2021; Zimmermann et al., 2023):
-        {asked["n_people"]:,} participants gave {asked["n_answers"]:,} answers. The score of a unit is its proportion
+        {format_count(asked["n_people"], "participant")} gave {format_count(asked["n_answers"], "answer")}.
+        The score of a unit is its proportion
         correct, that of a network the mean over units; intervals (95 %) are over units, bias-corrected and accelerated
-        (Efron, 1987; {asked["n_draws"]:,} draws, seed {asked["seed"]}). {compared} {machine} References:
+        (Efron, 1987; {format_count(asked["n_draws"], "draw")}, seed {asked["seed"]}). {compared} {machine} References:
         {" ".join(cited)}"""
     )

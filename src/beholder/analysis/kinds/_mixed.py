@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
 from beholder.analysis.kinds._telling import get_figure, pick_rows
 from beholder.analysis.people._lme4 import write_lme4_files
@@ -28,7 +28,7 @@ def _tell(result: Result) -> list[str]:
     """Each effect in logits with both tests; proportions; how much people and stimuli differ."""
     asked = result.settings
     levels = asked["n_levels"]
-    n = f"{asked['n_trials']:,} answers, " + ", ".join(
+    n = f"{format_count(asked['n_trials'], 'answer')}, " + ", ".join(
         f"{levels[name]:,} {_name_many(name)}" for name, _ in asked["groups"]
     )
     tests = {row["target"]: row for row in pick_rows(result, "likelihood ratio")}
@@ -95,7 +95,7 @@ def _describe_methods(result: Result) -> str:
     return flow_text(
         f"""Right and wrong answers were modelled by a logistic mixed model, {asked["formula"]}, with random effects of
         {random}, crossed (Baayen et al., 2008; Jaeger, 2008), fitted by maximum likelihood with Laplace's approximation
-        (Bates et al., 2015) to {asked["n_trials"]:,} answers. {coded} Coefficients were tested by
+        (Bates et al., 2015) to {format_count(asked["n_trials"], "answer")}. {coded} Coefficients were tested by
         Wald's z, terms by likelihood-ratio tests against the model without them. Proportions correct are averaged over
         the fitted normal distributions of people and stimuli; intervals are 95 %. References: Baayen, R. H., Davidson,
         D. J. & Bates, D. M. (2008). Journal of Memory and Language 59, 390-412. Bates, D., Mächler, M., Bolker, B. &
@@ -127,7 +127,7 @@ def _plot_coefficients(result: Result, ax: Axes | None = None) -> Axes:
     values = {row["target"]: (row["estimate"], row["low"], row["high"]) for row in shown}
     return plot_estimates(
         values, ax, value_name="Effect (logits)", reference=0, reference_name="no effect",
-        interval=f"line: 95 % interval (Wald), n = {result.settings['n_trials']:,} answers",
+        interval=f"line: 95 % interval (Wald), n = {format_count(result.settings['n_trials'], 'answer')}",
     )  # fmt: skip
 
 

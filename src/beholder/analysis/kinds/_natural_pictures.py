@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.accuracy._cells import ALL
 from beholder.analysis.accuracy._rows import OF_CLASS
@@ -86,7 +87,9 @@ def _draw_levels(result: Result) -> Iterator[Drawing]:
     if all(len(line) == 1 for lines in panels.values() for line in lines.values()):  # conditions without levels
         panels = _join_conditions(panels)
     shown = dict(list(panels.items())[:_MOST_PANELS])
-    more = f"; the first {_MOST_PANELS} of {len(panels)} conditions" if len(panels) > _MOST_PANELS else ""
+    more = (
+        f"; the first {_MOST_PANELS} of {format_count(len(panels), 'condition')}" if len(panels) > _MOST_PANELS else ""
+    )
     span = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
     has_levels = any(math.isfinite(cell["level"]) for cell in result.settings["cells"] if cell["level"] is not None)
     fig = plot_recognition_curves(
@@ -117,7 +120,7 @@ def _draw_classes(result: Result) -> Iterator[Drawing]:
     told = "Order: that of the network's outputs."
     if len(rows) > _MOST_CLASSES:
         shown = sorted(rows, key=lambda row: row["estimate"])[:_MOST_CLASSES]
-        told = f"The {_MOST_CLASSES} of {len(rows):,} classes that are named least often."
+        told = f"The {_MOST_CLASSES} of {format_count(len(rows), 'class')} that are named least often."
     is_wilson = all(row["n"] == row["n_answers"] for row in shown)
     ax = plot_accuracy(
         [row["n_right"] for row in shown], [row["n_answers"] for row in shown],

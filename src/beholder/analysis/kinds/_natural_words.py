@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import Result
 from beholder.analysis.accuracy._cells import ALL
 from beholder.analysis.accuracy._rows import (
@@ -96,7 +96,9 @@ def _tell_all(result: Result) -> str:
         )
     for row in pick_rows(result, OF_CLASSES):
         if row["target"] == ALL:
-            parts.append(f"the mean of {row['n']:,} classes, each counting the same, is {format_percent(row)}")
+            parts.append(
+                f"the mean of {format_count(row['n'], 'class')}, each counting the same, is {format_percent(row)}"
+            )
     return f"{'; '.join(parts)}."
 
 
@@ -127,7 +129,7 @@ def _tell_cells(result: Result) -> list[str]:
                 f"{last['level']:g}, n = {first['n']:,} each."
             )
     if len(told) > 3 * _MOST_NAMED:
-        told = [*told[: 3 * _MOST_NAMED], f"And {len(told) - 3 * _MOST_NAMED} more conditions."]
+        told = [*told[: 3 * _MOST_NAMED], f"And {format_count(len(told) - 3 * _MOST_NAMED, 'more condition')}."]
     return told
 
 
@@ -167,7 +169,7 @@ def describe_natural(result: Result) -> str:
         if asked["as_shown"]
         else "after the network's own preparation of files"
     )
-    own = f"{asked['model']} was shown {stimuli} {source} of {asked['n_classes']:,} classes, {shown}."
+    own = f"{asked['model']} was shown {stimuli} {source} of {format_count(asked['n_classes'], 'class')}, {shown}."
     answers = ""
     statistics = {row["statistic"] for row in result.table.to_dict("records")}
     if TOP1 in statistics:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate
 from beholder.analysis.kinds._telling import get_figure, pick_rows
 from beholder.figures import plot_power
@@ -92,7 +92,7 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     """Power over the numbers tried, a line a number of trials."""
     lines: dict[str, list[tuple[float, float, float, float]]] = {}
     for row in pick_rows(result, "power"):
-        name = f"{int(row['n_trials'])} trials" if row["n_trials"] else result.settings["design"]
+        name = format_count(int(row["n_trials"]), "trial") if row["n_trials"] else result.settings["design"]
         lines.setdefault(name, []).append((row["n"], row["estimate"], row["low"], row["high"]))
     return plot_power(
         lines, ax, count_name=_name_counted(result).capitalize(), target=float(result.settings["target_power"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate
 from beholder.analysis.kinds._telling import format_value, get_figure, list_estimates, select_rows, shorten_model
 from beholder.figures import plot_layer_lines
@@ -26,10 +26,12 @@ def _tell(result: Result) -> list[str]:
     asked = result.settings
     rows = select_rows(result, "top1")
     parts = [f"{row['layer']} {format_value(row)}" for _, row in rows.iterrows()]
-    shown = "; ".join(parts[:6]) + (f"; and {len(parts) - 6} more layers" if len(parts) > 6 else "")
+    shown = "; ".join(parts[:6]) + (f"; and {format_count(len(parts) - 6, 'more layer')}" if len(parts) > 6 else "")
     told = [
-        f"A linear read-out names {asked['labels']} ({len(asked['classes'])} classes) right: {shown}; chance is "
-        f"{format_estimate(1 / len(asked['classes']))}, n = {asked['n_test']} stimuli that it was not fitted to."
+        f"A linear read-out names {asked['labels']} "
+        f"({format_count(len(asked['classes']), 'class')}) right: {shown}; chance is "
+        f"{format_estimate(1 / len(asked['classes']))}, n = "
+        f"{format_count(asked['n_test'], 'stimulus')} that it was not fitted to."
     ]
     if len(parts) > 1:
         best: Any = rows.loc[rows["estimate"].idxmax()]
@@ -51,13 +53,15 @@ def _describe_methods(result: Result) -> str:
     if asked["recipe"] == "logistic":
         penalties = asked["penalties"]
         fit = f"""Multinomial logistic regression with an L2 penalty was fitted to the train part with
-        {len(penalties)} values of C from {min(penalties):g} to {max(penalties):g}; the one with the highest accuracy on
+        {format_count(len(penalties), "value")} of C from {min(penalties):g} to {max(penalties):g}; the one
+        with the highest accuracy on
         the validation part was kept, of equal ones the strongest penalty."""
     else:
         fit = f"""A linear layer was trained by stochastic gradient descent as published for read-outs
         ({_SGD[asked["recipe"]]}; 256 stimuli a step, momentum .9), on stored activations, without augmentation."""
     return flow_text(
-        f"""{asked["labels"]} ({len(asked["classes"])} classes) was read out of {layers}, whose weights stayed as they
+        f"""{asked["labels"]} ({format_count(len(asked["classes"]), "class")}) was read out of {layers},
+        whose weights stayed as they
         are, by a linear probe (Alain & Bengio, 2017). Stimuli were split {by} into {asked["n_train"]} to fit,
         {asked["n_validation"]} to choose and {asked["n_test"]} to test (seed {asked["seed"]}); features were {scaled}.
         {fit} Intervals are 95 %, over the stimuli tested: Wilson's for top-1 and top-5 accuracy, Agresti and Coull's

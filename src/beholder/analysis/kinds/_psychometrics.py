@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind
 from beholder.analysis.kinds._psychometrics_words import (
     ask_psychometrics,
@@ -91,9 +92,13 @@ def _draw_panels(result: Result, ax: Axes | None = None) -> Figure:
         panels[condition] = panel
     n = len({*counts["observer"][~counts["network"].astype(bool)].tolist()})
     who = "line: 95 % interval over people" if n > 1 else "line: 95 % interval (Wilson)"
-    note = f"{who}, n = {n}; {int(counts['n_shown'].sum()):,} answers" if n else "line: 95 % interval (Wilson)"
+    note = (
+        f"{who}, n = {n}; {format_count(int(counts['n_shown'].sum()), 'answer')}"
+        if n
+        else "line: 95 % interval (Wilson)"
+    )
     if len(everywhere) > len(conditions):
-        note += f"; the first {len(conditions)} of {len(everywhere)} conditions"
+        note += f"; the first {len(conditions)} of {format_count(len(everywhere), 'condition')}"
     level = "Level (log scale)" if scale.log else "Level"
     return plot_psychometrics(
         panels, ax, level_name=level, note=note, chance=float(asked["guess"]) or None, log=scale.log

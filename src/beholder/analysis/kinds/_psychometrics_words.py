@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import Result, format_p
 from beholder.analysis.kinds._telling import pick_rows
 from beholder.analysis.people._thresholds import POOLED
@@ -43,10 +43,15 @@ def tell_psychometrics(result: Result) -> list[str]:
                 mean["n"] < mean["n_asked"]
             )
             told_of = f"people {_tell(mean)}, n = {mean['n']}{fewer}"
-            parts.append(told_of if mean["n"] else f"none of {int(mean['n_asked'])} people has one within the levels")
+            parts.append(
+                told_of
+                if mean["n"]
+                else f"none of {format_count(int(mean['n_asked']), 'person')} has one within the levels"
+            )
         single = [row for row in here if row["model"] or (condition not in means and row["subject"] != POOLED)]
         parts += [
-            f"{row['model'] or row['subject']} {_tell(row)}, n = {row['n']:,} answers" for row in single[:_MOST_TOLD]
+            f"{row['model'] or row['subject']} {_tell(row)}, n = {format_count(row['n'], 'answer')}"
+            for row in single[:_MOST_TOLD]
         ]
         where = f" in {name_condition(condition)}" if condition else ""
         told.append(f"Threshold{where} ({_name_criterion(result)}): {'; '.join(parts)}.")
@@ -54,14 +59,14 @@ def tell_psychometrics(result: Result) -> list[str]:
         told.append(
             f"{row['target']} less {row['other']}: {_format(row['estimate'])} [{_format(row['low'])}, "
             f"{_format(row['high'])}]{' decades' if result.settings['scale'] == 'log' else ''}, "
-            f"{format_p(row['p_corrected'])} corrected, n = {row['n']} people."
+            f"{format_p(row['p_corrected'])} corrected, n = {format_count(row['n'], 'person')}."
         )
     if result.settings["falling"]:
         told.append("Higher levels are harder.")
     for row in pick_rows(result, "estimate of the procedure")[:_MOST_TOLD]:
         told.append(
             f"{row['subject']}{' in ' + row['target'] if row['target'] else ''}: the procedure ({row['method']}) puts "
-            f"{100 * row['p_correct']:.3g} % right at {_tell(row)}, n = {row['n']:,} answers."
+            f"{100 * row['p_correct']:.3g} % right at {_tell(row)}, n = {format_count(row['n'], 'answer')}."
         )
     for name in ("d'", "criterion", "median response time, right answers"):
         told += _tell_measure(result, name)
@@ -124,7 +129,8 @@ def describe_psychometrics(result: Result) -> str:
         logs = " of the logarithm (base 10) of levels" if asked["scale"] == "log" else " of levels"
         negated = ", negated, since higher levels are harder" if asked["falling"] else ""
         drawn = (
-            f"""Intervals are 95 %, percentiles of {asked["n_draws"]:,} draws of the answers (seed {asked["seed"]}); p
+            f"""Intervals are 95 %, percentiles of {format_count(asked["n_draws"], "draw")} of the answers
+            (seed {asked["seed"]}); p
             of the fit is the proportion of draws from the fitted function with a deviance as large."""
             if asked["n_draws"]
             else ""

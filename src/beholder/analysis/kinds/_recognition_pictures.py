@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import Drawing, Result, format_estimate, format_interval
 from beholder.analysis.kinds._recognition_words import pick
 from beholder.analysis.kinds._telling import get_figure
@@ -84,7 +85,7 @@ def _draw_main(result: Result) -> Figure:
     more = len(panels) > _MOST_PANELS
     shown = dict(list(panels.items())[:_MOST_PANELS])
     if more:
-        words += f"; the first {_MOST_PANELS} of {len(panels)} networks"
+        words += f"; the first {_MOST_PANELS} of {format_count(len(panels), 'network')}"
     return plot_recognition_curves(
         shown, single=single, chance=asked["chance"], interval=words,
         place_name=asked["by"][-1].capitalize() if asked["by"] else "", is_ordered=_is_ordered(asked),
@@ -193,7 +194,7 @@ def _draw_cues(result: Result) -> Iterator[Drawing]:
         return
     n_people = result.settings["n_people"]
     words = ",\n".join(
-        ([f"over {n_people} people"] if n_people > 1 else [])
+        ([f"over {format_count(n_people, 'person')}"] if n_people > 1 else [])
         + (["of networks over stimuli"] if len(proportions) > 1 else [])
     )
     ax: Any = plot_observer_proportions(
@@ -233,7 +234,9 @@ def _draw_measures(result: Result) -> Iterator[Drawing]:
             continue
         (r,) = pick(result, CORRELATION[key])
         told = format_estimate(r["estimate"])
-        words = f"r = {told} {format_interval(r['low'], r['high'])}, n = {r['n']} networks".replace(" ,", ",")
+        words = f"r = {told} {format_interval(r['low'], r['high'])}, n = {format_count(r['n'], 'network')}".replace(
+            " ,", ","
+        )
         scale = 100 if key == "attacked" else 1
         ax: Any = plot_network_scatter(
             [100 * recognised[each] for each in both], [scale * values[each] for each in both], both,
@@ -263,7 +266,7 @@ def _draw_confusions(result: Result) -> Iterator[Drawing]:
     if not shown:
         return
     few = dict(list(shown.items())[:_MOST_MATRICES])
-    more = f" The first {len(few)} of {len(shown)} observers." if len(shown) > len(few) else ""
+    more = f" The first {len(few)} of {format_count(len(shown), 'observer')}." if len(shown) > len(few) else ""
     yield Drawing(
         "confusions", plot_confusions(few, labels, answers), "Confusion matrices: which answers follow which label.",
         f"Rows add up to 100 %; all conditions together.{more}",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import Result, format_estimate
 from beholder.analysis.kinds._telling import format_value
 from beholder.analysis.recognition._cues import POOLED, SHAPE_BIAS
@@ -74,14 +74,16 @@ def _tell_overall(result: Result) -> str:
     for row in rows:
         if row["observer"] == PEOPLE:
             n = f"n = {asked['n_people']} {'person' if asked['n_people'] == 1 else 'people'}"
-            parts.append(f"people are right in {format_percent(row)} of {row['n_answers']:,} answers ({n})")
+            parts.append(
+                f"people are right in {format_percent(row)} of {format_count(row['n_answers'], 'answer')} ({n})"
+            )
     networks = [row for row in rows if row["observer"] == NETWORK]
     for row in networks[:_MOST_NAMED]:
         rule = f", rule {row['rule']}" if row["rule"] else ""
         verb = "is right in " if not parts else "in " if any("people" in each for each in parts) else "is right in "
         parts.append(f"{row['model']} {verb}{format_percent(row)} ({_format_stimuli(row)}{rule})")
     if len(networks) > _MOST_NAMED:
-        parts.append(f"and {len(networks) - _MOST_NAMED} more networks")
+        parts.append(f"and {format_count(len(networks) - _MOST_NAMED, 'more network')}")
     chance = asked["chance"]
     guess = f"; chance is {100 * chance:.3g} %" if chance else ""
     text = "; ".join(parts)
@@ -171,9 +173,12 @@ def _tell_cues(result: Result) -> list[str]:
         if row["observer"] == PEOPLE:
             more = f"; {format_estimate(pooled['estimate'], digits=3)} of all answers together" if pooled else ""
             over = "people" if row["method"] == OVER_PEOPLE else "stimuli"
-            parts.append(f"people {value} (n = {row['n']} {over}, {row['n_answers']:,} answers by either cue{more})")
+            parts.append(
+                f"people {value} (n = {row['n']} {over}, "
+                f"{format_count(row['n_answers'], 'answer')} by either cue{more})"
+            )
         else:
-            parts.append(f"{row['model']} {value} (n = {row['n']:,} stimuli by either cue)")
+            parts.append(f"{row['model']} {value} (n = {format_count(row['n'], 'stimulus')} by either cue)")
     more = f"; and {len(parts) - 6} more" if len(parts) > 6 else ""
     return [f"Shape bias, the proportion of shape among answers by shape or texture: {'; '.join(parts[:6])}{more}."]
 
@@ -189,7 +194,8 @@ def _tell_matrix(result: Result, told: dict[str, Any]) -> str:
         f"{told['name']}: people are right in {format_percent(people[0])} at {people[0]['layer']} and "
         f"{format_percent(people[-1])} at {people[-1]['layer']}, the network in {format_percent(network[0])} and "
         f"{format_percent(network[-1])} on the same stimuli; they differ most at {worst['layer']}, by "
-        f"{abs(100 * worst['estimate']):.1f} points {_format_points(worst)} (n = {told['n_people']} people)."
+        f"{abs(100 * worst['estimate']):.1f} points {_format_points(worst)} "
+        f"(n = {format_count(told['n_people'], 'person')})."
     )
 
 
@@ -207,7 +213,10 @@ def _tell_measures(result: Result) -> list[str]:
     for key, statistic in CORRELATION.items():
         for row in pick(result, statistic):
             r = "r is not defined" if math.isnan(row["estimate"]) else format_value(row, "r")
-            told.append(f"People's recognition of networks' stimuli and {MEASURES[key]}: {r}, n = {row['n']} networks.")
+            told.append(
+                f"People's recognition of networks' stimuli and {MEASURES[key]}: "
+                f"{r}, n = {format_count(row['n'], 'network')}."
+            )
     return told
 
 
@@ -264,7 +273,11 @@ def say_people(asked: dict[str, Any]) -> str:
     '10 people'
     """
     counts = sorted({each["n_people"] for each in asked["matched"]}) if asked["form"] == "matrices" else []
-    return f"{counts[0]} to {counts[-1]} people" if len(counts) > 1 else f"{asked['n_people']} people"
+    return (
+        f"{counts[0]} to {format_count(counts[-1], 'person')}"
+        if len(counts) > 1
+        else f"{format_count(asked['n_people'], 'person')}"
+    )
 
 
 def _list_ruled(asked: dict[str, Any], rule: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate
 from beholder.figures import CurvePanel, LayerCurve, plot_layer_curve, plot_layer_curves
 
@@ -28,7 +29,8 @@ def _tell(result: Result) -> list[str]:
         stages, best = own[own["statistic"] == "published r2"], own[own["statistic"] == "best stage"].iloc[0]
         row: Any = stages.loc[stages["estimate"].idxmax()]
         told.append(
-            f"{model}: of {int(row['n']):,} voxels, {row['layer']} predicts most, {format_estimate(row['estimate'])} "
+            f"{model}: of {format_count(int(row['n']), 'voxel')}, {row['layer']} "
+            f"predicts most, {format_estimate(row['estimate'])} "
             f"of the variance that can be (median); with each voxel's best stage on the same data, an upper bound, "
             f"{format_estimate(best['estimate'])} ({100 * best['above_1']:.1f} % of voxels above 1, kept)."
         )
@@ -38,7 +40,8 @@ def _tell(result: Result) -> list[str]:
 def _describe(result: Result) -> str:
     return (
         "Published results of voxelwise regressions (Feather, J. et al., 2023, Nature Neuroscience 26, 2017-2034) of "
-        f"{len(result.settings['models'])} networks were summarised as there: the median over splits of each voxel's "
+        f"{format_count(len(result.settings['models']), 'network')} were "
+        "summarised as there: the median over splits of each voxel's "
         "corrected variance explained, then the median over voxels, of all and within each mask. Nothing was fitted."
     )
 

@@ -85,7 +85,8 @@ def tell_clusters(result: Result) -> list[str]:
         n = found[["source", "layer"]].drop_duplicates().shape[0]
         told.append(
             f"{target}: {format_count(n, 'layer')} {'differs' if n == 1 else 'differ'} from chance over time, "
-            f"{best['layer']} at {when}, corrected for all moments; n = {int(best['n'])} people, these stimuli."
+            f"{best['layer']} at {when}, corrected for all moments; n = "
+            f"{format_count(int(best['n']), 'person')}, these stimuli."
         )
     return told
 

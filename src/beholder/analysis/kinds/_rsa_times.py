@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.rsa._targets import strip_moment
 from beholder.figures import TimeCourse, plot_time_courses
@@ -53,13 +54,14 @@ def draw_times(result: Result, name: str) -> Drawing:
     fig = plot_time_courses(
         shown,
         name=name,
-        note=f"mean over {n} people, {result.settings['n_stimuli']:,} stimuli; bars: clusters with p < .05",
+        note=f"mean over {format_count(n, 'person')}, {format_count(result.settings['n_stimuli'], 'stimulus')}; "
+        "bars: clusters with p < .05",
     )
     told = "; ".join(f"{target}: {_tell_peak(lines)}" for target, lines in shown.items())
-    more = f" The first {_MOST_PANELS} of {len(courses)} targets." if len(courses) > len(shown) else ""
+    more = f" The first {_MOST_PANELS} of {format_count(len(courses), 'target')}." if len(courses) > len(shown) else ""
     n_layers = table[table["statistic"] == "mean over subjects"][["source", "layer"]].drop_duplicates().shape[0]
     if n_layers > _MOST_LAYERS:
-        more += f" The {_MOST_LAYERS} of {n_layers} layers with the highest values."
+        more += f" The {_MOST_LAYERS} of {format_count(n_layers, 'layer')} with the highest values."
     return Drawing(
         "times", fig, f"Lines over time: {told}",
         "Lines: mean over people; bands: 95 % interval of each moment by itself. Bars below: stretches in which "

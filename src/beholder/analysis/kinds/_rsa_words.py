@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import Result, format_estimate, format_p
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.kinds._rsa_differences import (
@@ -67,7 +68,10 @@ def tell_rsa(result: Result) -> list[str]:
         told.append(f"{len(nearest) - most} further {'moments' if over_time else 'targets'} are in the table.")
     if not told:
         n = int(result.settings["n_stimuli"])
-        told = [f"No nearest layer: with {n} stimuli it cannot be chosen on others than those that give its value."]
+        told = [
+            f"No nearest layer: with {format_count(n, 'stimulus')} it cannot "
+            "be chosen on others than those that give its value."
+        ]
     return tell_clusters(result) + told + tell_differences(result) + tell_recordings(result)
 
 
@@ -78,7 +82,9 @@ def _tell_nearest(result: Result, row: dict[str, Any]) -> str:
     model += f" ({shorten_model(row['source'])})" if row["source"] not in ("", row["model"]) else ""
     n_layers = _count_layers(result, row)
     tested = not math.isnan(row["p_corrected"])
-    p = format_p(row["p_corrected"]) + (f" corrected for {n_layers} layers" if tested and n_layers > 1 else "")
+    p = format_p(row["p_corrected"]) + (
+        f" corrected for {format_count(n_layers, 'layer')}" if tested and n_layers > 1 else ""
+    )
     people = "" if is_network(result) else f", n = {row['n']} {'person' if row['n'] == 1 else 'people'}"
     ending = f"{value}, {p}{people}{_tell_ceiling(result, row)}. {_tell_choice(row, n_layers)}"
     if not tested or (row["p_corrected"] < 0.05 and row["estimate"] > 0):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
 from beholder.analysis.kinds._telling import get_figure, shorten_model
 from beholder.analysis.searchlight._surface import has_maps, write_searchlight_maps
@@ -42,7 +43,8 @@ def _tell(result: Result) -> list[str]:
         p = f", {format_p(float(row['p']))} corrected for all centres of the map" if np.isfinite(row["p"]) else ""
         told.append(
             f"{who}: {row['layer']} has the highest peak, {format_estimate(float(row['estimate']))} at {row['place']}"
-            f"{p}; {int(row['n']):,} centres. A peak is chosen for being high and overstates its place's likeness."
+            f"{p}; {format_count(int(row['n']), 'centre')}. A peak is chosen "
+            "for being high and overstates its place's likeness."
         )
     return [*told, str(result.settings["joined"])]
 
@@ -50,16 +52,19 @@ def _tell(result: Result) -> list[str]:
 def _describe(result: Result) -> str:
     asked = result.settings
     test = (
-        f" p is the proportion of {asked['n_permutations']} maps with permuted stimuli whose largest value anywhere "
+        f" p is the proportion of {format_count(asked['n_permutations'], 'map')} "
+        "with permuted stimuli whose largest value anywhere "
         f"was as large, one-sided, for each layer by itself (seed {asked['seed']})."
         if asked["n_permutations"]
         else ""
     )
     return (
         f"A searchlight of {_describe_size(result)} around each unit of the mask (Kriegeskorte, N., Goebel, R. & "
-        f"Bandettini, P., 2006, PNAS 103, 3863-3868) gave RDMs of {asked['n_stimuli']} stimuli by the distance "
-        f"{asked['distance']}, which were compared with those of {len(asked['layers'])} layers "
-        f"({asked['layer_distance']}) by {asked['method']}. Neighbourhoods of fewer than {asked['min_units']} units "
+        "Bandettini, P., 2006, PNAS 103, 3863-3868) gave RDMs of "
+        f"{format_count(asked['n_stimuli'], 'stimulus')} by the distance "
+        f"{asked['distance']}, which were compared with those of {format_count(len(asked['layers']), 'layer')} "
+        f"({asked['layer_distance']}) by {asked['method']}. Neighbourhoods of "
+        f"fewer than {format_count(asked['min_units'], 'unit')} "
         f"were left out.{test}"
     )
 

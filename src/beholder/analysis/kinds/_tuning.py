@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beholder._core.wording import flow_text
+from beholder._core.wording import flow_text, format_count
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_p
 from beholder.analysis.kinds._telling import get_figure, select_rows
 from beholder.figures import plot_layer_lines, plot_tuning_curves
@@ -22,20 +22,21 @@ def _tell(result: Result) -> list[str]:
     asked = result.settings
     for _, row in select_rows(result, "proportion-tuned").iterrows():
         told.append(
-            f"{row['layer']}: {float(row['estimate']):.0%} of {int(row['n_units']):,} units are tuned to "
+            f"{row['layer']}: {float(row['estimate']):.0%} of {format_count(int(row['n_units']), 'unit')} are tuned to "
             f"{asked['condition']} ({float(row['shuffled']):.0%} after shuffling, "
-            f"{format_p(float(row['p_of_all_layers']))} against all layers), n = {int(row['n'])} stimuli."
+            f"{format_p(float(row['p_of_all_layers']))} against all layers), "
+            f"n = {format_count(int(row['n']), 'stimulus')}."
         )
     if not told:
         for _, row in select_rows(result, "selectivity").iterrows():
             told.append(
                 f"{row['layer']}: median selectivity {float(row['estimate']):.2f} for {asked['condition']} over "
-                f"{int(row['n_units']):,} units; not tested against chance."
+                f"{format_count(int(row['n_units']), 'unit')}; not tested against chance."
             )
     for _, row in select_rows(result, "contrast-kept").iterrows():
         told.append(
             f"{row['layer']}: averaged replicates keep {float(row['estimate']):.0%} of the clean exposure's contrast "
-            f"(median over {int(row['n_units']):,} units)."
+            f"(median over {format_count(int(row['n_units']), 'unit')})."
         )
     return told
 
@@ -60,8 +61,9 @@ def _describe_methods(result: Result) -> str:
         else ""
     )
     return flow_text(
-        f"""Responses of units of {len(asked["layers"])} layers of {asked["model"] or "a network"} to
-        {asked["n_stimuli"]} stimuli were averaged for each of {len(values)} values of {asked["condition"]}
+        f"""Responses of units of {format_count(len(asked["layers"]), "layer")} of {asked["model"] or "a network"} to
+        {format_count(asked["n_stimuli"], "stimulus")} were averaged for each of
+        {format_count(len(values), "value")} of {asked["condition"]}
         ({values[0]:g} to {values[-1]:g}). {how}, bandwidth the full width at half height between the curve's minimum
         and maximum, by straight lines. {test} (Seed {asked["seed"]}.) {cited}"""
     )
@@ -79,7 +81,9 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     }
     if len(tuned):
         lines["shuffled"] = {str(r["layer"]): (float(r["shuffled"]), *nothing) for _, r in rows.iterrows()}
-    return plot_layer_lines(lines, ax, value_name=name, interval=f"n = {result.settings['n_stimuli']} stimuli")
+    return plot_layer_lines(
+        lines, ax, value_name=name, interval=f"n = {format_count(result.settings['n_stimuli'], 'stimulus')}"
+    )
 
 
 def _draw(result: Result) -> Iterator[Drawing]:

@@ -153,7 +153,8 @@ def _parse_groups(groups: Sequence[str] | Mapping[str, str | None]) -> dict[str,
 def _find_single(fit: LogisticMixedFit) -> list[str]:
     """Groups that tell nothing, since hardly any level has a second answer."""
     return [
-        f"{count:,} levels of {name} have {fit.n_trials:,} answers: with hardly a second answer to each, {name} cannot "
+        f"{format_count(count, 'level')} of {name} have {format_count(fit.n_trials, 'answer')}: "
+        f"with hardly a second answer to each, {name} cannot "
         "be told from chance. If ids carry prefixes, --id_pattern takes them off."
         for name, count in fit.n_levels.items()
         if count > _MOST_SINGLE * fit.n_trials

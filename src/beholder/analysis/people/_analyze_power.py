@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.people._designs import Design, design_from_file, design_from_matrix, design_from_table
@@ -220,7 +221,8 @@ def _plan_threshold(
         without = told.pop("share_without")
         if not told["effect_sd"]:
             notes.append(
-                f"The {told['n_pilot']} people of the pilot do not differ in their effect beyond noise; where others do"
+                f"The {format_count(told['n_pilot'], 'person')} of the pilot do not "
+                "differ in their effect beyond noise; where others do"
                 " differ, power is less."
             )
         if without > _MOST_WITHOUT:

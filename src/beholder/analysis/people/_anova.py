@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.statistics import fit_anova, permute_mixed_anova
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def run_mixed_anova(
         if len(people) != len(network) or n_permutations:
             raise InputError(
                 "as many rows of the network as participants, and no permutations, with paired",
-                got=f"{len(people)} and {len(network)} rows, {n_permutations} permutations",
+                got=f"{len(people)} and {format_count(len(network), 'row')}, "
+                f"{format_count(n_permutations, 'permutation')}",
             )
         found = fit_anova(np.stack([people, network], axis=1), within=["observer", "stage"])
     else:

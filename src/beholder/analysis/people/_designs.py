@@ -110,7 +110,10 @@ def design_from_matrix(
     levels = tuple(stages) or tuple(str(k + 1) for k in range(n_stages))
     rows: tuple[str, ...] = tuple(people) or tuple(str(k + 1) for k in range(n))
     if len(levels) != n_stages or len(rows) != n or len(set(levels)) != n_stages:
-        raise InputError(f"{n_stages} names of stages and {n} of participants", got=f"{levels} and {len(rows)} names")
+        raise InputError(
+            f"{format_count(n_stages, 'name')} of stages and {n} of participants",
+            got=f"{levels} and {format_count(len(rows), 'name')}",
+        )
     if array.ndim == 2:
         if paired:
             raise InputError("participants × stages × [human, network] with --paired", got=f"shape {array.shape}")

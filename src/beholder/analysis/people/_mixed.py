@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.statistics import LogisticMixedFit, RandomTerm, fit_logistic_mixed
 
 
@@ -185,5 +186,8 @@ def _make_term(group: str, column: np.ndarray, slope: str | None, columns: dict[
         return RandomTerm(group, codes)
     coded = _code(slope, columns[slope], find_levels({slope: columns[slope]}).get(slope))
     if len(coded) != 1:
-        raise InputError(f"a number or two levels for the slope of {group}", got=f"{len(coded) + 1} levels of {slope}")
+        raise InputError(
+            f"a number or two levels for the slope of {group}",
+            got=f"{format_count(len(coded) + 1, 'level')} of {slope}",
+        )
     return RandomTerm(group, codes, coded[0][1], coded[0][0])

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.wording import format_count
 from beholder.analysis.people._levels import list_observers, sort_observers
 from beholder.responses import Trials
 from beholder.statistics import (
@@ -93,7 +94,10 @@ def compute_sensitivity(
         rows.append(shared | _choose(n_right, int(own.sum()), task, n_alternatives))
         if n_right in (0, int(own.sum())):
             where = f"{observer}{f' in {condition}' if condition else ''}"
-            notes.append(f"{where}: all {own.sum():,} answers are {'right' if n_right else 'wrong'}, so d' has no end.")
+            notes.append(
+                f"{where}: all {format_count(own.sum(), 'answer')} are "
+                f"{'right' if n_right else 'wrong'}, so d' has no end."
+            )
     return rows + average_people(rows), notes
 
 

@@ -13,6 +13,7 @@ from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.provenance import read_versions
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._join import Layers, name_class, open_layers, read_condition
@@ -129,7 +130,7 @@ def analyze_probe(
     notes: list[str] = []
     n_left = int((parts == LEFT_OUT).sum())
     if n_left:
-        notes.append(f"{n_left} of {len(words)} stimuli have no label or part and were left out.")
+        notes.append(f"{n_left} of {format_count(len(words), 'stimulus')} have no label or part and were left out.")
     settings: dict[str, Any] = {
         "model": str(store.model), "layers": asked, "labels": _tell(labels, "labels"), "classes": list(classes),
         "recipe": recipe, "penalties": list(how.penalties) if recipe == "logistic" else None, "scale": how.scale,

@@ -184,7 +184,7 @@ def _list_verdicts(found: Judgement, name: str) -> tuple[Any, str]:
     left = len(verdicts) - len(chosen)
     more = f"; {left:,} by another decision than {found.decision} are left out" if left else ""
     judges = format_count(len(found.judges), "judge")
-    return table.reset_index(drop=True), f"{len(table):,} verdicts of {judges} of {name}{more}."
+    return table.reset_index(drop=True), f"{format_count(len(table), 'verdict')} of {judges} of {name}{more}."
 
 
 def _check(table: Any) -> None:

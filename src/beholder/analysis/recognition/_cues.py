@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.id_patterns import extract_ids
+from beholder._core.wording import format_count
 from beholder.analysis.recognition._answers import Answers
 from beholder.analysis.recognition._cells import EVERY, Cell, with_all
 from beholder.analysis.recognition._proportions import (
@@ -141,7 +142,8 @@ def note_cues(answers: Answers) -> list[str]:
         same = table[(table["texture"] == table["truth"]) & (table["texture"] != "")]
         if len(same) and who == "person":
             told.append(
-                f"{len(same):,} answers are to stimuli whose shape and texture are of one label; they tell no cue from "
+                f"{format_count(len(same), 'answer')} are to stimuli whose shape "
+                "and texture are of one label; they tell no cue from "
                 "the other and are left out of shape bias."
             )
     return told

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 
 SHOWN = ("model", "layer", "condition", "level")
 """Columns that tell how a stimulus was shown."""
@@ -106,11 +107,12 @@ def _tell(counts: dict[str, tuple[int, int, int]]) -> list[str]:
     if len(set(told.values())) == 1 and len(told) > 1:
         told = {"each network": next(iter(told.values()))}
     lines = [
-        f"{n:,} stimuli as shown in common: {n:,} of {of_people:,} of people, {n:,} of {of_network:,} of {name}."
+        f"{format_count(n, 'stimulus')} as shown in common: {n:,} of "
+        f"{of_people:,} of people, {n:,} of {of_network:,} of {name}."
         for name, (n, of_people, of_network) in list(told.items())[:_MOST_NAMED]
     ]
     more = len(told) - len(lines)
-    return [*lines, f"And so on for {more} more networks."] if more else lines
+    return [*lines, f"And so on for {format_count(more, 'more network')}."] if more else lines
 
 
 def _refuse(people: Any, network: Any, shown: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis.recognition._answers import Answers
 from beholder.analysis.recognition._cells import Cell
 from beholder.analysis.recognition._proportions import (
@@ -64,7 +65,8 @@ def match_answers(answers: Answers, cells: Sequence[Cell]) -> tuple[list[Matched
                 continue
             if n_matched < n_all:
                 notes.append(
-                    f"{title}: {n_all - n_matched:,} of {n_all:,} answers of people are to stimuli that the network "
+                    f"{title}: {n_all - n_matched:,} of {format_count(n_all, 'answer')} "
+                    "of people are to stimuli that the network "
                     "did not answer; the matched proportions are without them."
                 )
             kept = [cell for cell, has in zip(own, stages_there, strict=True) if has]

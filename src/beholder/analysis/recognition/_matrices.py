@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.hashing import hash_array, hash_settings
+from beholder._core.wording import format_count
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.recognition._cells import Cell
 from beholder.analysis.recognition._generators import average_layers, list_measure_rows, read_measures
@@ -86,7 +87,10 @@ def analyze_matrices(
         told.append({"name": matrix.name, "n_people": len(matrix.participants), "stages": names})
         n_missing = int(np.isnan(matrix.values[:, :, 0]).any(axis=1).sum())
         if n_missing:
-            notes.append(f"{matrix.name}: {n_missing} participants lack a stage; means there are over the others.")
+            notes.append(
+                f"{matrix.name}: {format_count(n_missing, 'participant')} "
+                "lack a stage; means there are over the others."
+            )
     notes += note_equal_people(rows)
     generators = [matrix.name for matrix in matrices]
     measures = read_measures(generators, **measured)
@@ -100,7 +104,8 @@ def analyze_matrices(
         "n_people": max(len(matrix.participants) for matrix in matrices), "chance": chance,
         "chance_of": "given" if chance else "", "stages": list(stages or ()), "seed": seed,
         "sentences": [
-            f"{each['name']}: {each['n_people']} participants, {len(each['stages'])} stages." for each in told
+            f"{each['name']}: {format_count(each['n_people'], 'participant')}, "
+            f"{format_count(len(each['stages']), 'stage')}." for each in told
         ],
         "cells": [Cell(s, m.name, s).to_words() for m in matrices for s in (stages or m.stages)],
         "inputs": {m.name: hash_settings({"stages": list(m.stages), "values": hash_array(m.values)}) for m in matrices},

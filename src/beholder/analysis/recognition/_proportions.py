@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis.recognition._answers import Answers
 from beholder.analysis.recognition._cells import EVERY, Cell, with_all
 from beholder.analysis.recognition._joining import make_keys, name_key
@@ -78,7 +79,7 @@ def note_equal_people(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in rows
         if row["statistic"] == PROPORTION and row["observer"] == PEOPLE and row["n"] > 1 and row["low"] == row["high"]
     ]
-    more = f" and {len(flat) - 1} more conditions" if len(flat) > 1 else ""
+    more = f" and {format_count(len(flat) - 1, 'more condition')}" if len(flat) > 1 else ""
     told = f"People do not differ in {flat[0]}{more}: intervals over people have no width there." if flat else ""
     return [told] if told else []
 

@@ -12,6 +12,7 @@ from typing import Any, final
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.progress import logger
+from beholder._core.wording import format_count
 from beholder.analysis.replication._plan import (
     N_DRAWS,
     N_PAIRS,
@@ -56,9 +57,9 @@ class Replication:
             return [*self.scripts.describe(), *self.left_out]
         if self.is_done:
             report = shlex.join(["beholder", "report", str(self.folder)])
-            return [f"{len(self.steps)} steps are done", *self.left_out, f"a page of it: {report}"]
+            return [f"{format_count(len(self.steps), 'step')} are done", *self.left_out, f"a page of it: {report}"]
         steps = [f"  {step.name}: {step}" for step in self.steps]
-        return [f"{len(self.steps)} steps, one after the other:", *steps, *self.left_out]
+        return [f"{format_count(len(self.steps), 'step')}, one after the other:", *steps, *self.left_out]
 
     def __str__(self) -> str:
         return "\n".join(self.describe())

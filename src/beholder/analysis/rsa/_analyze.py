@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.analysis._inputs import identify_inputs, number_inputs
 from beholder.analysis._join import ArrayLayers, join_many
@@ -177,7 +178,8 @@ def analyze_rsa(
     notes = [*targets.notes]
     if over != "subjects" and n_draws and len(ids) < _FEW_STIMULI and method not in JACKKNIFED:
         notes.append(
-            f"{len(ids)} stimuli: with fewer than {_FEW_STIMULI}, intervals over stimuli by {method} are wider "
+            f"{format_count(len(ids), 'stimulus')}: with fewer than {_FEW_STIMULI}, "
+            f"intervals over stimuli by {method} are wider "
             "than need be, those of differences most (at 10 to 20 they held 97 to 100 % of true ones), and p of "
             "differences are too large. Pearson's are not."
         )

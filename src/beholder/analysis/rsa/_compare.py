@@ -10,6 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis.rsa._choice import Choice, choose_layer
 from beholder.analysis.rsa._targets import RsaTarget
 from beholder.analysis.rsa._tests import ALPHA, Drawn
@@ -126,7 +127,7 @@ def _test(given: Comparison, source: ComparedLayers, notes: list[str]) -> dict[s
         found |= {"p": stimuli.p, "p_max": stimuli.p_max}
         if stimuli.smallest_p > ALPHA and given.n_permutations:
             notes.append(
-                f"{name}: the smallest p that shuffling {given.n_stimuli} stimuli can give is "
+                f"{name}: the smallest p that shuffling {format_count(given.n_stimuli, 'stimulus')} can give is "
                 f"{stimuli.smallest_p:.3f}, above {ALPHA}: not run."
             )
     if averaged is not None:
@@ -139,7 +140,8 @@ def _test(given: Comparison, source: ComparedLayers, notes: list[str]) -> dict[s
         found |= {"p_people": people.p, "p_people_max": people.p_max}
         if people.smallest_p > ALPHA:
             notes.append(
-                f"With {n_people} people the smallest p of a test over people is {people.smallest_p:.3g}, above "
+                f"With {format_count(n_people, 'person')} the smallest p of a "
+                f"test over people is {people.smallest_p:.3g}, above "
                 f"{ALPHA}: not run. The p values of shuffled stimuli tell whether these people's RDMs are related to "
                 "the layer's, not whether other people's would be."
             )
@@ -232,7 +234,8 @@ def _compare_layers(given: Comparison, source: ComparedLayers, places: range, no
     pairs = list(itertools.combinations(range(len(places)), 2))
     if len(pairs) > _MOST_DIFFERENCES:
         notes.append(
-            f"{len(pairs):,} pairs of layers are not tested against each other; fewer layers are ({_MOST_DIFFERENCES} "
+            f"{format_count(len(pairs), 'pair')} of layers are not tested against "
+            f"each other; fewer layers are ({_MOST_DIFFERENCES} "
             "pairs at most)."
         )
         return []

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.wording import format_count
 from beholder.analysis.rsa._compare import ComparedLayers
 from beholder.analysis.rsa._targets import RsaTarget
 from beholder.statistics import RsaBootstrap, correct_holm
@@ -45,7 +46,10 @@ def compare_recordings(
         if not shared:
             notes.append(f"{first.name} less {second.name}: of other people; their interval is over stimuli alone.")
         elif max(len(first.subjects), len(second.subjects)) > len(shared):
-            notes.append(f"{first.name} less {second.name}: {len(shared)} people are in both, the others left out.")
+            notes.append(
+                f"{first.name} less {second.name}: {format_count(len(shared), 'person')} "
+                "are in both, the others left out."
+            )
         start = 0
         for source in sources:
             found: list[dict[str, Any]] = []

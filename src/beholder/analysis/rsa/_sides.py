@@ -10,6 +10,7 @@ from typing import Any, cast, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.analysis._join import JoinedMany, open_layers, open_recorded
 from beholder.analysis.rsa._compare import ComparedLayers
@@ -157,7 +158,8 @@ def leave_out_stimuli(
             else:
                 lost |= own
                 targets.notes.append(
-                    f"{int(own.sum())} of {n} stimuli have no distance from others at {layer} (no unit differs) and "
+                    f"{int(own.sum())} of {format_count(n, 'stimulus')} have no "
+                    f"distance from others at {layer} (no unit differs) and "
                     "are left out everywhere."
                 )
     kept = np.flatnonzero(~lost)

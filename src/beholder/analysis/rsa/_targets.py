@@ -10,6 +10,7 @@ from typing import Any, cast, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.analysis._join import ArrayLayers
 from beholder.analysis.distances._registry import DISTANCES
@@ -138,12 +139,15 @@ def _leave_out(values: np.ndarray, who: str, notes: list[str]) -> np.ndarray:
         if which.any():
             notes.append(f"{who}: {int(which.sum())} of {values.shape[1]} units {words} and are left out.")
     if not there.all():
-        notes.append(f"{who}: {int((~there).sum())} of {len(there)} stimuli have no data; their pairs are left out.")
+        notes.append(
+            f"{who}: {int((~there).sum())} of {format_count(len(there), 'stimulus')} "
+            "have no data; their pairs are left out."
+        )
     kept = values[:, ~(lacking | constant)]
     if not kept.shape[1] or there.sum() < 3:
         raise InputError(
             f"units that vary over three stimuli or more in {who}",
-            got=f"{kept.shape[1]} units and {int(there.sum())} stimuli",
+            got=f"{kept.shape[1]} units and {format_count(int(there.sum()), 'stimulus')}",
         )
     return kept
 

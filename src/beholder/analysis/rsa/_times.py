@@ -13,6 +13,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._result import Result
 from beholder.analysis.rsa._targets import RsaTarget, strip_moment
 from beholder.statistics import flip_clusters
@@ -105,7 +106,10 @@ def list_time_clusters(
         kept = {name: course.first[name] for name in ("model", "source", "method", "n_stimuli", "seed")}
         for each in _find_clusters(course, n_permutations, seed):
             if each.smallest_p > _ALPHA:
-                notes.append(f"With {each.n} people no cluster over time can have a p below {each.smallest_p:.3g}.")
+                notes.append(
+                    f"With {format_count(each.n, 'person')} no cluster over "
+                    f"time can have a p below {each.smallest_p:.3g}."
+                )
             place = {"layer": each.layer, "target": each.target, "time": each.start, "stop": each.stop, "n": each.n}
             found.append(kept | place | {"statistic": "cluster over time", "p": each.p, "estimate": each.estimate})
     return found
@@ -170,6 +174,8 @@ def gather_moments(notes: Sequence[str], targets: Sequence[RsaTarget]) -> list[s
         first, n = found.get(key, (f"{moment_of[name].time * 1000:g} ms: {rest}", 0))
         found[key] = (first, n + 1)
     return [
-        first if not key[1] and first == key[0] else f"{key[0]} at {n} of {n_moments[key[0]]} moments, first {first}"
+        first
+        if not key[1] and first == key[0]
+        else f"{key[0]} at {n} of {format_count(n_moments[key[0]], 'moment')}, first {first}"
         for key, (first, n) in found.items()
     ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._join import iter_layers, join_stimuli, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
@@ -127,16 +128,21 @@ def analyze_searchlight(
         arrays[f"estimates_{number}"], arrays[f"p_{number}"] = found.estimates, found.p
         arrays[f"places_{number}"] = _list_known_places(part) if surface is None else _list_vertices(part, surface)
         if found.n_small:
-            notes.append(f"{who}: {found.n_small} of {len(found.n_units)} centres have fewer than {min_units} units.")
+            notes.append(
+                f"{who}: {found.n_small} of {format_count(len(found.n_units), 'centre')} "
+                f"have fewer than {format_count(min_units, 'unit')}."
+            )
         if found.n_undefined:
-            notes.append(f"{who}: {found.n_undefined} centres have a stimulus without direction, and no value.")
+            notes.append(
+                f"{who}: {format_count(found.n_undefined, 'centre')} have a stimulus without direction, and no value."
+            )
         for row, layer in enumerate(by_layer):
             rows += [
                 {"model": ours.model, "layer": layer, "subject": subject, "method": method, "seed": seed, **each}
                 for each in _sum_up(found.estimates[row], found.p[row], arrays[f"places_{number}"])
             ]
     if n_permutations and 1 / (1 + n_permutations) >= _ALPHA:
-        notes.append(f"{n_permutations} permutations give no p below {1 / (1 + n_permutations):.2g}.")
+        notes.append(f"{format_count(n_permutations, 'permutation')} give no p below {1 / (1 + n_permutations):.2g}.")
     settings = {
         "model": ours.model, "layers": list(by_layer), "subjects": subjects, "radius": radius, "in_mm": in_mm,
         "mesh": None if mesh is None else Path(mesh).name, "rings": rings, "method": method, "distance": distance,
@@ -160,7 +166,9 @@ def _take_seen(values: np.ndarray, who: str, notes: list[str]) -> tuple[np.ndarr
     measured: Any = np.isfinite(values).any(axis=2)  # (n_stimuli, n_units)
     seen: Any = measured.any(axis=1)
     if not seen.all():
-        notes.append(f"{who}: {int((~seen).sum())} of {len(seen)} stimuli have no data and are left out.")
+        notes.append(
+            f"{who}: {int((~seen).sum())} of {format_count(len(seen), 'stimulus')} have no data and are left out."
+        )
     if seen.sum() < _FEWEST_STIMULI:
         raise InputError(f"{_FEWEST_STIMULI} stimuli or more with data of {who}", got=f"{int(seen.sum())}")
     lacking = int((~measured[seen].all(axis=0)).sum())
@@ -243,7 +251,10 @@ def _list_vertices(part: Recordings, surface: Any) -> np.ndarray:
             raise InputError(f"vertices 0 to {n_vertices - 1}", got=f"{vertices.min()} to {vertices.max()}")
         return vertices
     if len(table) != n_vertices:
-        raise InputError(f"a unit for each of {n_vertices} vertices, or a column vertex", got=f"{len(table)} units")
+        raise InputError(
+            f"a unit for each of {format_count(n_vertices, 'vertex')}, or a column vertex",
+            got=format_count(len(table), "unit"),
+        )
     return np.arange(n_vertices)
 
 

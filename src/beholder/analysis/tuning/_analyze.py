@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.wording import format_count
 from beholder.activations import Activations
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._join import LayerRows, iter_layers, open_layers, read_condition
@@ -99,7 +100,9 @@ def analyze_tuning(
     for row in rows:
         row["model"] = str(store.model)
     if len(known) < len(numbers):
-        warnings.append(f"{len(numbers) - len(known)} of {len(numbers)} stimuli have no value and were left out.")
+        warnings.append(
+            f"{len(numbers) - len(known)} of {format_count(len(numbers), 'stimulus')} have no value and were left out."
+        )
     if n_permutations and not can_test:
         why = "each value has one stimulus" if n_permutations >= 19 else "19 shuffles are the fewest for a p of .05"
         warnings.append(f"No test was made: {why}.")
@@ -210,11 +213,15 @@ def _make_rows(
                 rows.append(start | {"statistic": "contrast-kept", "estimate": kept, "n_units": len(known)})
                 if kept < _CONTRAST_LOST:
                     warnings.append(
-                        f"Averaged over {own['n_replicates']} replicates, tuning curves of {layer} keep {kept:.0%} of "
+                        f"Averaged over {format_count(own['n_replicates'], 'replicate')}, "
+                        f"tuning curves of {layer} keep {kept:.0%} of "
                         "the clean exposure's contrast: the jitter blurs what is measured."
                     )
         if own["flat"]:
-            warnings.append(f"{own['flat']} of {len(own['preferred'])} units of {layer} give all values one response.")
+            warnings.append(
+                f"{own['flat']} of {format_count(len(own['preferred']), 'unit')} "
+                f"of {layer} give all values one response."
+            )
     return rows, warnings
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.experiments.build._trials import TrialReader
 from beholder.experiments.design._plan import ExperimentPlan
 from beholder.experiments.design._plan_recognition import ICONS
@@ -56,7 +57,7 @@ def list_size_notes(plan: ExperimentPlan) -> list[str]:
         )
         notes.append(
             f"pictures of one trial differ in size, from {_show(least)} to {_show(most)} pixels, in {len(mixed)} of "
-            f"{len(trials)} trials: they are shown {fate}"
+            f"{format_count(len(trials), 'trial')}: they are shown {fate}"
         )
     largest = {max(max(size) for size in sizes) for sizes in trials}
     if len(largest) > 1 and (own or word == "fit"):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors
+from beholder._core.wording import format_count
 from beholder.experiments.build._browser_files import encode_png, look_at_file, read_for_browser
 from beholder.experiments.design._plan import CATCH, PlannedTrial
 from beholder.experiments.design._plan_recognition import ICON, ICONS
@@ -125,7 +126,9 @@ class TrialReader:
             value = given[slot]
             if isinstance(value, list):
                 if len(value) < self.n_references:
-                    raise InputError(f"{self.n_references} references", got=str(len(value)), hint=f"-nr {len(value)}")
+                    raise InputError(
+                        format_count(self.n_references, "reference"), got=str(len(value)), hint=f"-nr {len(value)}"
+                    )
                 first = len(value) - self.n_references
                 files.update({f"reference_{k}": self._resolve(value[k]) for k in range(first, len(value))})
             elif isinstance(value, dict):
@@ -175,7 +178,9 @@ def pick_numbers(files: Mapping[str, Mapping[int, Path]], n: int, folder: Path) 
     natural = folder.name != OPTIMIZED
     numbers = [k for k in both if k <= (_STRONGEST if natural else max(_STRONGEST, n - 1))]
     if len(numbers) < n:
-        raise InputError(f"{n} references a side", got=f"{len(numbers)} in {folder}", hint=f"-nr {len(numbers)}")
+        raise InputError(
+            f"{format_count(n, 'reference')} a side", got=f"{len(numbers)} in {folder}", hint=f"-nr {len(numbers)}"
+        )
     return numbers[-n:]
 
 

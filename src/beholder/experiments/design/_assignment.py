@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 
 
 def assign_decks(
@@ -198,7 +199,7 @@ def show_product(n_tasks: int, n_per_task: int, n_parts: int = 1) -> str:
     >>> show_product(3, 40), show_product(3, 40, 2)
     ('3 x 40 = 120', '3 x 20 x 2 sessions = 120')
     """
-    each = f"{n_per_task}" if n_parts == 1 else f"{n_per_task / n_parts:g} x {n_parts} sessions"
+    each = f"{n_per_task}" if n_parts == 1 else f"{n_per_task / n_parts:g} x {format_count(n_parts, 'session')}"
     return f"{n_tasks} x {each} = {n_tasks * n_per_task}"
 
 

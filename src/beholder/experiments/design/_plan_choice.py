@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.wording import format_count
 from beholder.experiments.design._assignment import assign_catch, assign_decks, cut_rows
 from beholder.experiments.design._plan import SCHEMES, ExperimentPlan, make_task, repeat_tasks
 from beholder.experiments.design._unit_checks import (
@@ -177,7 +178,11 @@ def _choose_catch(
             raise InputError(f"units with {images}_images for catch trials", got=f"none in {source}")
         order = [easy[i] for i in generator.permutation(len(easy))]
         chosen = [*order, *(order[i] for i in generator.integers(len(order), size=max(n_catch - len(order), 0)))]
-        notes = [] if len(order) >= n_catch else [f"catch trials repeat: {len(order)} units for {n_catch} in a task"]
+        notes = (
+            []
+            if len(order) >= n_catch
+            else [f"catch trials repeat: {format_count(len(order), 'unit')} for {n_catch} in a task"]
+        )
         return [chosen[:n_catch] for _ in range(n_tasks)], notes
     if source is not None:
         raise InputError("-sc with --scheme released", got="-sc with document, whose catch trials are of batch 0")
@@ -192,16 +197,21 @@ def _choose_catch(
     notes = []
     if found is None:
         if len(usable) < n_catch:
-            raise InputError(f"at most {len(usable)} catch trials a task, one a unit", got=f"-nc {n_catch}")
+            raise InputError(
+                f"at most {format_count(len(usable), 'catch trial')} a task, one a unit", got=f"-nc {n_catch}"
+            )
         pools, found = [[usable for _ in dealt]], 0
         notes = [
-            f"catch trials show units that a task's main trials show too: {len(units)} units for "
-            f"{n_trials} + {n_catch} trials; exemplars of {n_trials + n_catch} units keep them apart"
+            f"catch trials show units that a task's main trials show too: {format_count(len(units), 'unit')} for "
+            f"{n_trials} + {format_count(n_catch, 'trial')}; exemplars of "
+            f"{format_count(n_trials + n_catch, 'unit')} keep them apart"
         ]
     elif found >= 2:
         notes = [
-            f"catch trials show units of other sessions of the same participant: {len(units)} units for "
-            f"{len(whole[0])} + {n_catch} trials; exemplars of {len(whole[0]) + n_catch} units keep them apart"
+            "catch trials show units of other sessions of the same "
+            f"participant: {format_count(len(units), 'unit')} for "
+            f"{len(whole[0])} + {format_count(n_catch, 'trial')}; exemplars of "
+            f"{format_count(len(whole[0]) + n_catch, 'unit')} keep them apart"
         ]
     return [[units[i] for i in row] for row in assign_catch(pools[found], len(units), n_catch, generator)], notes
 

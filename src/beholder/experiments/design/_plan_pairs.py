@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.wording import format_count
 from beholder.experiments.design._assignment import cut_rows
 from beholder.experiments.design._plan import CATCH, ExperimentPlan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._plan_recognition import assign_conditions, check_design, drop_practice
@@ -93,7 +94,7 @@ def plan_pairs(
         practice = _draw_easy_pairs(easy, n_practice, folder, make_generator(seed, "tasks", "practice"), "practice")
     n_replaced = sum(version.replaced for version in table.versions.values())
     if n_replaced:
-        notes = [*notes, f"{n_replaced} metamers are missing or did not pass: their pairs are the same"]
+        notes = [*notes, f"{format_count(n_replaced, 'metamer')} are missing or did not pass: their pairs are the same"]
     every = repeat_tasks(tasks, settings, seed)
     return ExperimentPlan(settings.kind, settings, "document", seed, every, tuple(practice), folder, tuple(notes))
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.wording import format_count
 from beholder.experiments.adaptive._staircase import make_staircase
 from beholder.experiments.design._assignment import (
     assign_decks,
@@ -124,7 +125,10 @@ def plan_recognition(
             make_staircase(settings.adaptive, levels)  # a method that cannot choose among these says so before anybody
     n_replaced = sum(version.replaced for version in table.versions.values())
     if n_replaced:
-        told = [*told, f"{n_replaced} of {len(table.versions)} stimuli x conditions are shown as originals"]
+        told = [
+            *told,
+            f"{n_replaced} of {format_count(len(table.versions), 'stimulus')} x conditions are shown as originals",
+        ]
     tasks = []
     for k, (row, own) in enumerate(parts):
         order = make_generator(seed, "tasks", "order", k + 1)
@@ -159,10 +163,10 @@ def check_design(
     asked = n_trials
     n_trials = n_stimuli if asked is None else asked * n_parts
     if not n_parts <= n_trials <= n_stimuli:
-        in_parts = f" in each of {n_parts} sessions" if n_parts > 1 else ""
+        in_parts = f" in each of {format_count(n_parts, 'session')}" if n_parts > 1 else ""
         raise InputError(
             f"-nt from 1 to {n_stimuli // n_parts}{in_parts}, each stimulus once a participant",
-            got=f"{n_stimuli} stimuli" if asked is None else f"-nt {asked}",
+            got=format_count(n_stimuli, "stimulus") if asked is None else f"-nt {asked}",
         )
     whole = n_stimuli * n_conditions // math.gcd(n_stimuli * n_conditions, n_trials)
     n_tasks = whole if n_tasks is None else n_tasks
@@ -170,14 +174,17 @@ def check_design(
         raise InputError("-nh of at least 1", got=str(n_tasks))
     if n_trials * n_tasks % n_stimuli:
         raise InputError(
-            f"every stimulus equally often: -nh x -nt a multiple of the {n_stimuli} stimuli",
+            f"every stimulus equally often: -nh x -nt a multiple of the {format_count(n_stimuli, 'stimulus')}",
             got=show_product(n_tasks, n_trials, n_parts),
             hint=explain_counts(("-nt", "-nh", ""), n_trials, n_tasks, n_stimuli, n_stimuli, n_parts),
         )
     notes = []
     if n_tasks % whole:
         near = max(whole, round(n_tasks / whole) * whole)
-        notes = [f"a stimulus is not shown equally often in all {n_conditions} conditions; with -nh {near} it is"]
+        notes = [
+            "a stimulus is not shown equally often in all "
+            f"{format_count(n_conditions, 'condition')}; with -nh {near} it is"
+        ]
     return n_trials, n_tasks, notes
 
 
@@ -325,7 +332,11 @@ def draw_practice(
         return [], drop_practice(settings), ["no practice; --practice FOLDER gives it stimuli of its own"]
     easy = _read_easy(source, settings, folder)
     if len(easy) < n:
-        raise InputError(f"{n} stimuli for practice", got=f"{len(easy)} in {source}", hint="--set practice.n_without=0")
+        raise InputError(
+            f"{format_count(n, 'stimulus')} for practice",
+            got=f"{len(easy)} in {source}",
+            hint="--set practice.n_without=0",
+        )
     kinds = np.array([settings.choices.index(each.answer) for each in easy])
     order = interleave(kinds, generator)[:n]
     order = np.concatenate([generator.permutation(part) for part in np.split(order, [wanted.n_with_feedback])])

@@ -13,6 +13,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.wording import format_count
 from beholder.experiments.design._assignment import assign_decks, cut_rows, explain_counts, show_product
 from beholder.experiments.design._designs import assign_triplets, count_together, order_pairs
 from beholder.experiments.design._plan import CATCH, ExperimentPlan, PlannedTrial, make_task, repeat_tasks
@@ -124,8 +125,8 @@ def _count_trials(n_trials: int | None, n_parts: int, default: int, n_all: int, 
     """Trials of all sessions of a participant; more than there are pairs or triplets are refused."""
     n = default if n_trials is None else n_trials * n_parts
     if not n_parts <= n <= n_all:
-        in_parts = f" in each of {n_parts} sessions" if n_parts > 1 else ""
-        got = f"{n_all} for {n_parts} sessions" if n_trials is None else str(n_trials)
+        in_parts = f" in each of {format_count(n_parts, 'session')}" if n_parts > 1 else ""
+        got = f"{n_all} for {format_count(n_parts, 'session')}" if n_trials is None else str(n_trials)
         raise InputError(f"-nt from 1 to {n_all // n_parts}{in_parts}, the {what} stimuli", got=got)
     return n
 
@@ -141,7 +142,8 @@ def _assign_pairs(
         raise InputError("-nh of at least 1", got=str(n_tasks))
     if n_trials * n_tasks % n_pairs:
         raise InputError(
-            f"every pair equally often: -nh x -nt a multiple of the {n_pairs} pairs of {n_items} stimuli",
+            "every pair equally often: -nh x -nt a multiple of the "
+            f"{format_count(n_pairs, 'pair')} of {format_count(n_items, 'stimulus')}",
             got=show_product(n_tasks, n_trials, n_parts),
             hint=explain_counts(("-nt", "-nh", ""), n_trials, n_tasks, n_pairs, n_pairs, n_parts),
         )
@@ -183,7 +185,10 @@ def _assign_triplets(
     counts = together[np.triu_indices(n_items, 1)]
     notes = []
     if counts.min() == 0:
-        notes = [f"{int((counts == 0).sum())} of {len(counts)} pairs of stimuli never meet; more -nh lets them"]
+        notes = [
+            f"{int((counts == 0).sum())} of {format_count(len(counts), 'pair')} "
+            "of stimuli never meet; more -nh lets them"
+        ]
     return groups, notes
 
 

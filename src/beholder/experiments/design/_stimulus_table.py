@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.stimuli import (
     HARDER_GRADES,
     MetamerSet,
@@ -112,7 +113,9 @@ class StimulusTable:
         )  # fmt: skip
 
     def __repr__(self) -> str:
-        return f"StimulusTable({len(self)} stimuli x {len(self.conditions)} conditions)"
+        return (
+            f"StimulusTable({format_count(len(self), 'stimulus')} x {format_count(len(self.conditions), 'condition')})"
+        )
 
 
 def read_stimulus_table(
@@ -236,7 +239,9 @@ def take_askable(table: StimulusTable, choices: Sequence[str]) -> tuple[Stimulus
         return table, []
     kept = [i for i in range(len(table)) if i not in set(out)]
     few = ", ".join(table.ids[i] for i in out[:3]) + (", …" if len(out) > 3 else "")
-    return table.select(kept), [f"{len(out)} of {len(table)} stimuli decided by class are no choices, left out: {few}"]
+    return table.select(kept), [
+        f"{len(out)} of {format_count(len(table), 'stimulus')} decided by class are no choices, left out: {few}"
+    ]
 
 
 def _find_passed(made: MetamerSet) -> dict[tuple[str, str], bool]:

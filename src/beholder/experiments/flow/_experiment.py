@@ -202,7 +202,7 @@ def read_experiment(folder: Path | str) -> Experiment:
         missing.append(PRACTICE)
     if missing or not places:
         raise InputError(
-            f"a whole folder of {n_tasks} tasks" if n_tasks else "a folder of tasks, task_1 and on",
+            f"a whole folder of {format_count(n_tasks, 'task')}" if n_tasks else "a folder of tasks, task_1 and on",
             got=f"{folder} without {missing[0]}" if missing else str(folder),
             hint="`beholder tasks build` with the same plan",
         )

@@ -13,6 +13,7 @@ from typing import Any, Literal, final
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.experiments.settings._fields import parse_fields, to_plain
 from beholder.experiments.settings._methods import METHODS
 from beholder.experiments.settings._sizes import parse_size, read_older_size
@@ -389,7 +390,7 @@ def check_sessions(settings: Settings, n_tasks: int, place: Any) -> None:
     """Refuse tasks that are not whole participants, each with a task for every session."""
     n = settings.sessions.n
     if n_tasks % n:
-        raise InputError(f"a multiple of {n} tasks, one for each session", got=f"{n_tasks} in {place}")
+        raise InputError(f"a multiple of {format_count(n, 'task')}, one for each session", got=f"{n_tasks} in {place}")
 
 
 @suggest_keywords

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from beholder._core.errors import BeholderError, InputError, MissingExtra, suggest_keywords
 from beholder._core.seeds import make_generator
+from beholder._core.wording import format_count
 from beholder.experiments.flow._experiment import Experiment
 from beholder.experiments.simulation._observers import Observer
 from beholder.experiments.simulation._participant_client import ParticipantClient
@@ -177,7 +178,9 @@ class _Guest:
             return
         controls = [json.loads(text) for text in page.evaluate(_LIST_ANSWERS)]
         if response not in controls:
-            raise BeholderError(f"expected a button that answers {response}; got {len(controls)} others")
+            raise BeholderError(
+                f"expected a button that answers {response}; got {format_count(len(controls), 'other')}"
+            )
         page.locator("[data-answer]").nth(controls.index(response)).click()
 
     def _wait_while_open(self, trial: str) -> None:

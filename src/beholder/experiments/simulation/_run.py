@@ -180,7 +180,9 @@ def _look_at(connection: sqlite3.Connection, n_visits: int) -> tuple[int, int, f
     (n_real,) = connection.execute(f"{joins} AND json_extract(data, '$.screen.simulated') IS NOT 1").fetchone()
     if n_real:
         raise InputError(
-            "a file of simulated answers, or a new one", got=f"one with {n_real} people's", hint="another --db"
+            "a file of simulated answers, or a new one",
+            got=f"one with {format_count(n_real, 'person')}'s",
+            hint="another --db",
         )
     marks = ", ".join("?" for _ in ENDS)
     sql = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, find_near_names
+from beholder._core.wording import format_count
 from beholder.models.definitions._base import Alias, refuse_code
 from beholder.models.definitions._devices import check_device_name
 
@@ -78,7 +79,8 @@ def expand_taps(taps: Mapping[str, str]) -> dict[str, str]:
         names, layers = expand_braces(name), expand_braces(layer)
         if len(names) != len(layers):
             raise InputError(
-                f"as many layers as names in the tap {name!r}", got=f"{len(layers)} layers for {len(names)} names"
+                f"as many layers as names in the tap {name!r}",
+                got=f"{format_count(len(layers), 'layer')} for {format_count(len(names), 'name')}",
             )
         expanded.update(zip(names, layers, strict=True))
     return expanded

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.provenance import read_versions
+from beholder._core.wording import format_count
 from beholder.models.definitions._base import RANDOM, ModelDefinition, Weights, get_source
 from beholder.models.definitions._layer_readout import READOUT, LayerReadout
 from beholder.models.definitions._meta import build_on_meta
@@ -132,7 +133,7 @@ def _check_classes(
     known = None if definition.classes is None else len(definition.classes)
     n_outputs = known if head is None else int(head["n_classes"])
     if names is not None and n_outputs is not None and len(names) != n_outputs:
-        raise InputError(f"{n_outputs} names of classes for {model}", got=str(len(names)))
+        raise InputError(f"{format_count(n_outputs, 'name')} of classes for {model}", got=str(len(names)))
 
 
 def _tell_start(weights: Weights, spec: ModelSpec | None) -> str | None:

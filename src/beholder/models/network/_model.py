@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import UnknownNameError, suggest_method_keywords
+from beholder._core.wording import format_count
 from beholder.models.definitions._base import ModelDefinition, Weights, call_module, get_source
 from beholder.models.definitions._devices import pick_device
 from beholder.models.network._build import build_module
@@ -157,7 +158,11 @@ class Model:
         return {**self.__dict__, "state": None}
 
     def __repr__(self) -> str:
-        parts = [f"{self.n_parameters:,} parameters", f"input {self.preprocessing.describe()}", f"on {self.device}"]
+        parts = [
+            format_count(self.n_parameters, "parameter"),
+            f"input {self.preprocessing.describe()}",
+            f"on {self.device}",
+        ]
         if self.layers:
             parts.append(f"{len(self.layers)} recorded layers")
         return f"Model({self.name}: {', '.join(parts)})"

@@ -11,6 +11,7 @@ from typing import final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.stimuli import (
     CATEGORY_RULES,
     decide_category,
@@ -123,7 +124,10 @@ class Vocabulary:
         if outputs.ndim != 2 or outputs.shape[1] != self.n_outputs:
             raise InputError(f"outputs of shape (n_stimuli, {self.n_outputs})", got=str(outputs.shape))
         if np.isnan(outputs).any():
-            raise InputError("outputs without NaN", got=f"NaN for {int(np.isnan(outputs).any(axis=1).sum())} stimuli")
+            raise InputError(
+                "outputs without NaN",
+                got=f"NaN for {format_count(int(np.isnan(outputs).any(axis=1).sum()), 'stimulus')}",
+            )
         return np.array(self.answers)[outputs.argmax(axis=1)]
 
 

@@ -13,6 +13,7 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.progress import show_progress
 from beholder._core.tables import read_rows
+from beholder._core.wording import format_count
 from beholder.models.network._identity import identify_model
 from beholder.models.network._readout import ZeroShotForward
 from beholder.models.words._prompts import IMAGENET_TEMPLATES
@@ -127,7 +128,8 @@ def build_zero_shot_head(
     names, templates = list(class_names), list(templates)
     if not names or not templates:
         raise InputError(
-            "at least one class name and one template", got=f"{len(names)} names, {len(templates)} templates"
+            "at least one class name and one template",
+            got=f"{format_count(len(names), 'name')}, {len(templates)} templates",
         )
     for template in templates:
         if template.count("{}") != 1:
@@ -169,7 +171,7 @@ def make_zero_shot(
     made_from = "" if head is not None else _describe_making(model, class_names, templates)
     values = np.array(build_zero_shot_head(model, class_names, templates) if head is None else head, dtype=np.float32)
     if values.ndim != 2 or len(values) != len(class_names):
-        raise InputError(f"a head of {len(class_names)} rows", got=f"an array of shape {values.shape}")
+        raise InputError(f"a head of {format_count(len(class_names), 'row')}", got=f"an array of shape {values.shape}")
     forward = ZeroShotForward(model.forward, torch.from_numpy(values), made_from, hash_array(values))
     return replace(model, forward=forward, classes=tuple(class_names), spec=None)
 

@@ -20,6 +20,7 @@ from beholder._core.home import HOME_VARIABLE
 from beholder._core.locks import take_lock
 from beholder._core.progress import show_progress
 from beholder._core.sizes import format_bytes
+from beholder._core.wording import format_count
 from beholder.stimuli.assets._files import (
     RECEIPT,
     find_asset_state,
@@ -114,7 +115,9 @@ def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) 
     if failed:
         for error in failed.values():
             logger.warning("%s", error)
-        raise InputError(f"{len(assets)} assets", got=f"{len(done)}, without {', '.join(failed)}", hint="again")
+        raise InputError(
+            format_count(len(assets), "asset"), got=f"{len(done)}, without {', '.join(failed)}", hint="again"
+        )
     return [done[asset.name] for asset in assets]
 
 
@@ -170,7 +173,7 @@ def _fetch_files(asset: Asset, way: FromFiles, folder: Path) -> None:
         try:
             download_file(file.url, folder / file.path, sha256=file.sha256, show=False)
         except DownloadFailed as error:
-            hint = f"putting its {len(way.files)} files into {folder}"
+            hint = f"putting its {format_count(len(way.files), 'file')} into {folder}"
             raise DownloadFailed(f"{file.path} of {asset.name} from {file.url}", got=error.got, hint=hint) from error
 
     wanted = [file for file in way.files if not (folder / file.path).exists()]

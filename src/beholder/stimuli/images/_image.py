@@ -14,6 +14,7 @@ from PIL import Image
 
 from beholder._core.errors import SKIP_HINT, BeholderError, InputError, StimulusError, format_values, suggest_keywords
 from beholder._core.files import write_bytes
+from beholder._core.wording import format_count
 from beholder.stimuli.images._picture import to_picture
 
 logger = logging.getLogger("beholder")
@@ -205,7 +206,7 @@ def _explain(error: Exception, name: str) -> BeholderError:
     if isinstance(error, OSError) and error.errno is not None:
         return StimulusError("an image file that can be read", got=f"{name} ({error.strerror})")
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        limit = f"at most {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels"
+        limit = f"at most {format_count(2 * (Image.MAX_IMAGE_PIXELS or 0), 'pixel')}"
         return StimulusError(f"an image of {limit}", got=f"{name}, which is larger", hint="a smaller picture")
     if isinstance(error, Image.UnidentifiedImageError):
         return StimulusError("an image file", got=f"{name}, which is not one", hint=SKIP_HINT)

@@ -12,6 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import read_json_object, to_path_name, write_bytes
 from beholder._core.notebooks import render_table
+from beholder._core.wording import format_count
 from beholder.jobs import check_content
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ class NullSet:
 
     def __repr__(self) -> str:
         n_pairs = {len(self[layer]["pair"]) for layer in self.layers}
-        counts = f"{max(n_pairs):,}" if n_pairs else "no"
-        return f"NullSet({counts} pairs, {len(self.layers)} layers, {self.path.as_posix()!r})"
+        return (
+            f"NullSet({format_count(max(n_pairs, default=0), 'pair')}, "
+            f"{format_count(len(self.layers), 'layer')}, {self.path.as_posix()!r})"
+        )
 
     def __getitem__(self, layer: str) -> dict[str, np.ndarray]:
         """The columns of one layer's table."""

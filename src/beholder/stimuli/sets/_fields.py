@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.stimuli.sets._folder import split_name
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def read_name_fields(stimuli: StimulusSet, pattern: str) -> StimulusSet:
             columns[name].append(value)
     if missing:
         raise InputError(
-            f"names like {pattern}", got=f"{len(missing):,} of {len(stimuli):,} others, such as {missing[0]}"
+            f"names like {pattern}",
+            got=f"{len(missing):,} of {format_count(len(stimuli), 'other')}, such as {missing[0]}",
         )
     return replace(stimuli, conditions={**stimuli.conditions, **columns})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from beholder._core.addresses import find_entry, is_address, list_tree, show_place
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count
 from beholder.stimuli.sets._folder import find_kind, list_entries, list_visible
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -69,7 +70,7 @@ def _count_out(path: Path) -> list[Path]:
     missing = [each for each in listed if not _is_there(each)]
     if missing or not listed:
         got = f"{len(missing)} missing, such as {show_place(missing[0])}" if missing else f"none in {show_place(path)}"
-        raise InputError(f"{len(listed)} shards", got=got)
+        raise InputError(format_count(len(listed), "shard"), got=got)
     return listed
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from beholder._core.addresses import RemoteEntry, is_address, list_tree, show_place
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import format_count
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.words._labels import sort_classes
 
@@ -70,7 +71,7 @@ def agree_on_kind(
     if len(counts) > 1:
         raise InputError(
             "images or sounds",
-            got=f"{counts['image']} images and {counts['sound']} sounds in {where}",
+            got=f"{format_count(counts['image'], 'image')} and {format_count(counts['sound'], 'sound')} in {where}",
             hint="moving either away, or kind='image' or kind='sound'",
         )
     return next(iter(counts), None)
@@ -214,7 +215,8 @@ def _build(
     if top and full:
         raise InputError(
             "a flat folder or class folders",
-            got=f"{show_place(folder)} with {len(top)} {kind}s beside {len(full)} folders of {kind}s "
+            got=f"{show_place(folder)} with {format_count(len(top), kind)} "
+            f"beside {format_count(len(full), 'folder')} of {kind}s "
             f"({', '.join(list(full)[:3])})",
             hint="moving either away, or --layout flat or classes",
         )

@@ -19,6 +19,7 @@ import numpy as np
 from beholder._core.addresses import explain_storage_errors, is_address, open_remote, show_place
 from beholder._core.errors import InputError, StimulusError, UnknownNameError
 from beholder._core.progress import logger
+from beholder._core.wording import format_count
 from beholder.stimuli.sets._arrays import build_from_items
 from beholder.stimuli.sets._find_packed import find_packed
 from beholder.stimuli.sets._folder import find_kind, make_ids
@@ -146,7 +147,11 @@ def build_from_parquet(paths: Sequence[Path], column: str | None = None, root: P
     InputError
         No Parquet tables, none or several columns of files, a row without one, labels of some rows.
     """
-    where = show_place(paths[0]) if len(paths) == 1 else f"{len(paths)} tables such as {show_place(paths[0])}"
+    where = (
+        show_place(paths[0])
+        if len(paths) == 1
+        else f"{format_count(len(paths), 'table')} such as {show_place(paths[0])}"
+    )
     places: list[list[int]] = []
     columns: dict[str, list[Any]] = {}
     paths_inside: list[str | None] = []
@@ -274,7 +279,7 @@ def _list_groups(opened: Any, column: _ContentColumn, number: int, shown: str) -
                 size = part.total_uncompressed_size
                 told = part.statistics
                 if told is not None and told.has_null_count and told.null_count:
-                    raise _refuse_empty(f"{told.null_count:,} rows of {shown} with none")
+                    raise _refuse_empty(f"{format_count(told.null_count, 'row')} of {shown} with none")
         found.append([number, group, about.num_rows, size])
     return found
 

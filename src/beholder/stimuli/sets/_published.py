@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.tables import read_records
+from beholder._core.wording import format_count
 from beholder.stimuli.assets._files import get_asset_folder, require_asset
 from beholder.stimuli.assets._manifest import FromListing, load_assets
 from beholder.stimuli.assets._prepare import OBJECTS, SENTENCES, SENTENCES_FILE
@@ -102,7 +103,9 @@ def build_natural_sounds(folder: Path | str | None, ground_truth: Path | str | N
         raise InputError("neural_stim_meta.npy, a row a sound", got=f"{place} ({error})") from error
     missing = [name for name in names if not (sounds / name).is_file()]
     if missing:
-        raise InputError(f"the {len(names)} sounds of neural_stim_meta.npy", got=f"{sounds} without {missing[0]}")
+        raise InputError(
+            f"the {format_count(len(names), 'sound')} of neural_stim_meta.npy", got=f"{sounds} without {missing[0]}"
+        )
     return build_flat(sounds, names, "sound")
 
 
@@ -114,7 +117,7 @@ def build_plain_pictures(
     place = place / member if (place / member).is_dir() else place
     files = sorted(file for file in list_entries(place)[0] if file.startswith("image_"))
     if len(files) != n_pictures:
-        raise InputError(f"the {n_pictures} pictures of {name}", got=f"{len(files)} in {place}")
+        raise InputError(f"the {format_count(n_pictures, 'picture')} of {name}", got=f"{len(files)} in {place}")
     return build_flat(place, files, "image")
 
 

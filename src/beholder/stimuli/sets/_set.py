@@ -15,6 +15,7 @@ from beholder._core.errors import InputError, StimulusError, UnknownNameError, s
 from beholder._core.files import mark_file, read_file
 from beholder._core.hashing import PREFIX, hash_source
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.stimuli.sets._arrays import HDF5Images, build_from_arrays, take_arrays
 from beholder.stimuli.sets._folder import build_from_folder
 from beholder.stimuli.sets._html import render_set
@@ -352,7 +353,10 @@ class StimulusSet:
         where = f", root={show_place(self.root.as_posix())!r}" if self.root is not None else ""
         extra = f", conditions={list(self.conditions)}" if self.conditions else ""
         cut = f", selection={self.selection}" if self.selection else ""
-        return f"StimulusSet({len(self)} {self.kind}s, {n_classes} classes, {self.layout}{where}{extra}{cut})"
+        return (
+            f"StimulusSet({format_count(len(self), self.kind)}, {format_count(n_classes, 'class')}, "
+            f"{self.layout}{where}{extra}{cut})"
+        )
 
     def _repr_html_(self) -> str:
         return render_set(self)

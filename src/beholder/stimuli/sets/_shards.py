@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.addresses import is_address, read_range, show_place
 from beholder._core.errors import InputError, StimulusError
+from beholder._core.wording import format_count
 from beholder.stimuli.sets._arrays import build_from_items
 from beholder.stimuli.sets._find_packed import find_packed
 from beholder.stimuli.sets._folder import agree_on_kind, split_name
@@ -118,7 +119,11 @@ def build_from_shards(paths: Sequence[Path], root: Path | str | None = None) -> 
     whole = TarIndex(**{
         name: [value for index in indices for value in getattr(index, name)] for name in vars(TarIndex())
     })  # fmt: skip
-    where = show_place(paths[0]) if len(paths) == 1 else f"{len(paths)} shards such as {show_place(paths[0])}"
+    where = (
+        show_place(paths[0])
+        if len(paths) == 1
+        else f"{format_count(len(paths), 'shard')} such as {show_place(paths[0])}"
+    )
     kind = agree_on_kind(whole.names, None, where)
     if kind is None:
         raise InputError("shards with pictures or sounds", got=f"{where}, without any")

@@ -13,6 +13,7 @@ import numpy as np
 
 from beholder._core.addresses import RemoteEntry, is_address, read_range, show_place
 from beholder._core.errors import SKIP_HINT, InputError, StimulusError
+from beholder._core.wording import format_count
 from beholder.jobs import check_source
 from beholder.stimuli.sets._folder import agree_on_kind, find_kind, make_ids
 from beholder.stimuli.sets._manifest import Manifest
@@ -61,7 +62,9 @@ def _build(
         raise InputError("a table of image or sound files", got=f"{table}, which lists {files[0]}")
     wrong = [file for file in files if find_kind(file) != kind]
     if wrong:
-        raise InputError(f"{kind} files only", got=f"{len(wrong)} others in {table}, such as {wrong[0]}")
+        raise InputError(
+            f"{kind} files only", got=f"{format_count(len(wrong), 'other')} in {table}, such as {wrong[0]}"
+        )
     ids = tuple(frame.pop("stimulus_id").tolist()) if "stimulus_id" in frame else make_ids(files)
     labels, targets = _read_classes(frame, files, table)
     made = Manifest(

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from beholder._core.errors import InputError
 from beholder._core.tables import read_records
+from beholder._core.wording import format_count
 from beholder.stimuli.sets._folder import build_classes, build_flat, check_folder, find_kind, list_entries, walk_files
 from beholder.stimuli.sets._manifest import Manifest
 
@@ -134,7 +135,8 @@ def _compare_names(wanted: list[str], there: list[str], what: str, folder: Path,
         parts.append(f"{len(surplus)} too many: {_list_names(surplus)}")
     if parts:
         raise InputError(
-            f"one {what} for each of the {len(wanted)} names in {table}", got=f"{folder} with {'; '.join(parts)}"
+            f"one {what} for each of the {format_count(len(wanted), 'name')} in {table}",
+            got=f"{folder} with {'; '.join(parts)}",
         )
 
 

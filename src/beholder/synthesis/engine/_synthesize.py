@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.models import Model, as_model
 from beholder.synthesis.engine._checkpoint import Checkpoint, describe_model, describe_part
 from beholder.synthesis.engine._loop import Recipe, list_layers
@@ -195,7 +196,9 @@ def score_images(
     batch = torch.as_tensor(images).float()
     objectives = [objective] * len(batch) if isinstance(objective, Objective) else list(objective)
     if len(objectives) != len(batch):
-        raise InputError(f"one objective, or one for each of {len(batch)} stimuli", got=f"{len(objectives)}")
+        raise InputError(
+            f"one objective, or one for each of {format_count(len(batch), 'stimulus')}", got=f"{len(objectives)}"
+        )
     if len(batch) == 0:
         return np.empty(0, dtype=np.float32)
     scores = np.empty(len(batch), dtype=np.float32)

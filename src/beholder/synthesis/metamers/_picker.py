@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.tables import list_rows
-from beholder._core.wording import format_number
+from beholder._core.wording import format_count, format_number
 from beholder.figures import PickerStimulus, render_picker, render_sound
 from beholder.models import list_sketch_frequencies, sketch_cochleagram
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
@@ -49,7 +49,7 @@ def pick_metamers(made: Metamers) -> str:
         if size > _MOST_BYTES and shown:
             break
         shown[key] = one
-    rest = f"{len(shown)} of {len(made)} metamers are here." if len(shown) < len(made) else ""
+    rest = f"{len(shown)} of {format_count(len(made), 'metamer')} are here." if len(shown) < len(made) else ""
     return render_picker(repr(made), originals, shown, rest=rest, width=_WIDTH)
 
 

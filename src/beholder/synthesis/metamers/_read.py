@@ -88,7 +88,7 @@ class Metamers:
         known: pd.DataFrame = own.loc[own["passed"].notna()]
         verdict = f", {format_passed(known)} pass" if len(known) else ""
         n_seeds = len({key[2] for key in self.keys})
-        seeds = f" × {n_seeds} seeds" if n_seeds > 1 else ""
+        seeds = f" × {format_count(n_seeds, 'seed')}" if n_seeds > 1 else ""
         of = f"{format_count(n_stimuli, 'stimulus')} × {format_count(n_layers, 'layer')}{seeds}"
         return f"Metamers({format_count(len(self), 'metamer')} of {self.model}: {of}{level}{verdict})"
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import make_generator
+from beholder._core.wording import format_count
 
 _GROUP = 16
 PAIRS_PER_BLOCK = _GROUP**2
@@ -145,7 +146,7 @@ def list_block_pairs(n_stimuli: int, n_pairs: int, split: int, block: Block) -> 
     needed = 2 * n_pairs * (split + 1)
     if n_stimuli < needed:
         raise InputError(
-            f"{needed} stimuli for {n_pairs} pairs in order, from the {2 * n_pairs * split}th on",
+            f"{needed} stimuli for {format_count(n_pairs, 'pair')} in order, from the {2 * n_pairs * split}th on",
             got=f"{n_stimuli}", hint="fewer pairs with -N, or --shuffle",
         )  # fmt: skip
     start = 2 * (n_pairs * split + block.index * PAIRS_PER_BLOCK)

@@ -13,6 +13,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import write_json
 from beholder._core.notebooks import render_table
 from beholder._core.progress import logger
+from beholder._core.wording import format_count
 from beholder.activations import check_path_names
 from beholder.stimuli import write_null_histograms, write_null_layer
 from beholder.synthesis.null._worker import VALUES
@@ -59,7 +60,10 @@ class NullDistribution:
         return max((len(each["pair"]) for each in self.columns.values()), default=0)
 
     def __repr__(self) -> str:
-        return f"NullDistribution({len(self):,} pairs at {len(self.columns)} layers of {self.model})"
+        return (
+            f"NullDistribution({format_count(len(self), 'pair')} at "
+            f"{format_count(len(self.columns), 'layer')} of {self.model})"
+        )
 
     def find_maxima(self) -> pd.DataFrame:
         """What a metamer has to exceed: the largest ``spearman, pearson, db_snr`` of each layer."""

@@ -169,7 +169,8 @@ class Visualizations:
             f"{verdicts.count(word)} {word}" for word in ("yes", "no", "tie", "unknown") if word in verdicts
         )
         return (
-            f"Visualizations({len(self)} units of {self.model}, {self.activations.shape[2]} images a sign; "
+            f"Visualizations({format_count(len(self), 'unit')} of {self.model}, "
+            f"{self.activations.shape[2]} images a sign; "
             f"max beats the best natural stimulus: {told})"
         )
 
