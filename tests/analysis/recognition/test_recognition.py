@@ -284,7 +284,7 @@ def test_matrices_in_the_published_form(tmp_path: Path) -> None:
     (row,) = pick(found, statistic="difference", layer="l2").to_dict("records")
     ends = stats.ttest_rel(values[:, 2, 0], values[:, 2, 1]).confidence_interval(0.95)
     assert (row["low"], row["high"]) == pytest.approx((ends.low, ends.high), abs=1e-12)
-    assert any("1 participants lack a stage" in each for each in found.warnings)
+    assert any("1 participant lacks a stage" in each for each in found.warnings)
     assert any("one network" in each for each in found.warnings)
     assert {each.name for each in RESULT_KINDS["recognition"].draw(found)} == {"curves", "matched_0"}
     with pytest.raises(InputError, match=r"3 (--)?stages of net"):

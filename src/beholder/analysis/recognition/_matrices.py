@@ -10,7 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.hashing import hash_array, hash_settings
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, use_verb
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.recognition._cells import Cell
 from beholder.analysis.recognition._generators import average_layers, list_measure_rows, read_measures
@@ -88,8 +88,8 @@ def analyze_matrices(
         n_missing = int(np.isnan(matrix.values[:, :, 0]).any(axis=1).sum())
         if n_missing:
             notes.append(
-                f"{matrix.name}: {format_count(n_missing, 'participant')} "
-                "lack a stage; means there are over the others."
+                f"{matrix.name}: {format_count(n_missing, 'participant')} {use_verb(n_missing, 'lacks')} a stage; "
+                "means there are over the others."
             )
     notes += note_equal_people(rows)
     generators = [matrix.name for matrix in matrices]
