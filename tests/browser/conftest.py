@@ -3,46 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 
 import pytest
 from tests.browser.built_folders import build_folder
 from tests.browser.firefox import open_firefox
 from tests.browser.participant import Participant
-from tests.browser.processes import find_program
 from tests.browser.webkit import open_webkit
 
 from beholder.experiments import open_server, open_store, read_experiment
-
-
-@pytest.fixture(scope="session")
-def start_chromium():
-    """Starts a browser, given further flags; with ``profile``, a folder, its one context; without ``devices``, deaf.
-
-    Where there is none, these tests fail in CI and skip elsewhere.
-    """
-    program = find_program("chromium", "chromium-browser", "google-chrome")
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-
-        def start(*more, profile=None, devices=True):
-            more = [*(["--use-fake-device-for-media-stream"] if devices else []), *more]
-            if profile is None:
-                return playwright.chromium.launch(executable_path=program, args=[*flags, *more])
-            return playwright.chromium.launch_persistent_context(
-                profile, executable_path=program, args=[*flags, *more], no_viewport=True
-            )
-
-        yield start
-
-
-@pytest.fixture(scope="session")
-def chromium(start_chromium):
-    """The browser that most tests share."""
-    with contextlib.closing(start_chromium()) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def test_single_model_over_a_folder(
     )
     out = capsys.readouterr().out
     assert "16 images" in out
-    assert "block3: stimulus 16, replicate 1, channel 96, height 28, width 28" in out
+    assert "block3: stimulus 16, channel 96, height 28, width 28" in out
     assert (workplace / "out" / "shapes.zarr").is_dir()
 
 
@@ -53,7 +53,7 @@ def test_single_model_draws_its_own_pictures(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_example("single_model.py", "--pool", "mean", "--out", "own", "--device", "cpu", monkeypatch=monkeypatch)
-    assert "block5: stimulus 16, replicate 1, channel 256" in capsys.readouterr().out
+    assert "block5: stimulus 16, channel 256" in capsys.readouterr().out
     assert len(list((workplace / "own" / "pictures").glob("*/*.png"))) == 16
 
 

@@ -2,79 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import runpy
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT
+from .conftest import ADDRESS, ROOT
 
-ADDRESS = "https://beholder.test/"
 COPY = "button[data-clipboard-target]"
-_BUILT_WITHIN = 900.0
 PAGES_LOOKED_AT = ("", "install/", "five_minutes/", "tasks/", "models/", "python/", "errors/", "compare_people/")
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The folder of the built site; ``BEHOLDER_SITE`` names one that is built already, or being built."""
-    folder = os.environ.get("BEHOLDER_SITE")
-    if folder is not None:
-        end = time.monotonic() + _BUILT_WITHIN
-        while not Path(folder).is_dir():
-            assert time.monotonic() < end, f"no site in {folder}"
-            time.sleep(0.2)
-    else:
-        folder = str(tmp_path_factory.mktemp("site"))
-        command = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
-        environment = {**os.environ, "BEHOLDER_GALLERY": "kept"}  # tutorials have tests of their own
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return Path(folder)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    from tests.browser.processes import find_program
-
-    program = find_program("chromium", "chromium-browser", "google-chrome")
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with (
-        sync_playwright() as playwright,
-        contextlib.closing(playwright.chromium.launch(executable_path=program, args=flags)) as browser,
-    ):
-        yield browser
-
-
-@pytest.fixture
-def visit(chromium, site):
-    """Opens a page of the site, given its address and options of the context; no server is asked."""
-    with contextlib.ExitStack() as stack:
-
-        def go(address, **options):
-            context = stack.enter_context(contextlib.closing(chromium.new_context(**options)))
-            context.route("**/*", lambda route: _answer(route, site))
-            page = context.new_page()
-            page.goto(ADDRESS + address)
-            return page
-
-        yield go
-
-
-def _answer(route, site):
-    file = site / route.request.url.removeprefix(ADDRESS).partition("?")[0].partition("#")[0]
-    file = file / "index.html" if file.is_dir() else file
-    if file.is_file():
-        route.fulfill(path=file)
-    else:
-        route.fulfill(status=404)
 
 
 @pytest.mark.browser
@@ -110,7 +45,7 @@ def test_copied_sessions_leave_out_what_was_printed(visit):
     page = visit("tasks/", permissions=["clipboard-read"])
     page.locator(".language-console", has_text="error: expected every unit").locator(COPY).click()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == "beholder tasks plan -s stimuli/resnet50-l2 -nt 21 -nb 10 -nc 3 -nh 51"
+    assert copied == "beholder tasks plan -s stimuli/shapes -nt 5 -nb 2 -nc 1 -nh 7"
 
 
 @pytest.mark.browser

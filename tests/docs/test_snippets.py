@@ -1,12 +1,9 @@
-"""Every snippet of the documents runs, in order, page by page."""
+"""Every command and snippet of the documents runs, page by page from top to bottom, in an empty folder."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
-import logging
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,47 +11,11 @@ from typing import Any
 import pytest
 
 from beholder._core.registry import Registry
-from beholder.cli._main import app, run, set_up_logging, split_globals
-from beholder.models.catalog import _entries
+from beholder.cli._main import app, split_globals
 
-from .conftest import PAGES, Block, iter_commands, read_blocks
-
-_RUNS_WITHOUT_A_MODEL = ("models", "show", "report", "assets", "tasks", "stimuli")
-
-
-def is_runnable(tokens: list[str]) -> bool:
-    """Whether a command needs no weights but the bundled ones."""
-    return (
-        tokens[0] in _RUNS_WITHOUT_A_MODEL or any("beholder:shapes" in token for token in tokens) or "--check" in tokens
-    )
-
-
-@contextlib.contextmanager
-def keep_logger() -> Any:
-    """Put the logger back as it was."""
-    logger = logging.getLogger("beholder")
-    before = logger.handlers[:], logger.level, logger.propagate
-    try:
-        yield
-    finally:
-        logger.handlers[:], logger.propagate = before[0], before[2]
-        logger.setLevel(before[1])
-
-
-def run_command(command: str, where: str, capsys: pytest.CaptureFixture[str]) -> None:
-    tokens, quiet, verbose = split_globals(shlex.split(command)[1:])
-    assert is_runnable(tokens), f"{where}: `console` is for what runs here; use `sh` for: {command}"
-    with keep_logger():
-        set_up_logging(quiet, verbose)
-        code = run(tokens)
-    output = capsys.readouterr()
-    assert code == 0, f"{where}: {command}\n{output.err}"
-
-
-def run_python(block: Block, page: Path, names: dict[str, Any]) -> None:
-    source = "\n" * (block.line - 1) + block.body
-    exec(compile(source, str(page), "exec", dont_inherit=True), names)
-
+from .conftest import PAGES, ROOT, read_blocks
+from .not_run import NOT_RUN
+from .running import iter_lines, run_command, run_python, split_commands
 
 REGISTRIES = {
     "EXECUTORS": "jobs._executors",
@@ -73,11 +34,10 @@ REGISTRIES = {
 
 
 @pytest.fixture
-def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def registries() -> Iterator[None]:
     """What a page registers is gone after it."""
     for name, module in REGISTRIES.items():
         list(getattr(importlib.import_module(f"beholder.{module}"), name))  # the package's own, found at the first look
-    monkeypatch.setattr(_entries, "_REGISTERED", list(_entries._REGISTERED))
     kept = [(each, dict(each._entries)) for each in gc.get_objects() if type(each) is Registry]
     yield
     for registry, entries in kept:
@@ -85,31 +45,49 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         registry._entries.update(entries)
 
 
+def name_page(page: Path) -> str:
+    return page.relative_to(ROOT).with_suffix("").as_posix().removeprefix("docs/")
+
+
 @pytest.mark.usefixtures("registries")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_snippets_run(page: Path, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_everything_on_a_page_runs(page: Path, empty_folder: Path) -> None:
     names: dict[str, Any] = {"__name__": "snippet"}
     for block in read_blocks(page):
         if block.kind == "python":
             run_python(block, page, names)
-        elif block.kind == "console":
-            for command in iter_commands(block):
-                run_command(command, f"{page.name}:{block.line}", capsys)
+        elif block.kind in ("console", "sh"):
+            for line, text in iter_lines(block):
+                for words in split_commands(text, empty_folder):
+                    run_command(words, f"{page.name}:{line}")
+        elif block.kind == "text" and block.body.startswith("$ "):
+            typed, _, told = block.body.removeprefix("$ ").partition("\n")
+            (words,) = split_commands(typed, empty_folder)
+            assert run_command(words, f"{page.name}:{block.line}", code=2).split() == told.split()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_command_lines_parse(page: Path) -> None:
-    """Those that are not run have flags that exist, and values of the right type."""
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_commands_that_are_not_run_parse(page: Path, empty_folder: Path) -> None:
+    """They have flags that exist, and values of the right type."""
     for block in read_blocks(page):
-        if block.kind in ("console", "sh"):
-            for command in iter_commands(block):
-                tokens, _, _ = split_globals(shlex.split(command)[1:])
-                app.parse_args(tokens, print_error=False, exit_on_error=False)
+        if block.kind == "sh notest":
+            for _, text in iter_lines(block):
+                if text.startswith("beholder "):
+                    for words in split_commands(text, empty_folder):
+                        app.parse_args(split_globals(words)[0], print_error=False, exit_on_error=False)
+
+
+def test_what_is_not_run_is_listed_with_a_reason() -> None:
+    all_blocks = [(name_page(page), block) for page in PAGES for block in read_blocks(page)]
+    blocks = [(page, block) for page, block in all_blocks if block.kind == "r" or block.kind.endswith(" notest")]
+    told = [key for page, block in blocks for key in NOT_RUN if page == key[0] and block.body.startswith(key[1])]
+    assert len(told) == len(blocks), [(page, block.body[:60]) for page, block in blocks]
+    assert sorted(told) == sorted(NOT_RUN)
 
 
 def test_blocks_are_of_known_kinds() -> None:
-    """A misspelt kind would be a block that nobody tests."""
-    known = {"python", "python notest", "console", "sh", "text", "toml", "r"}
+    """A misspelt kind would be a block that nobody runs."""
+    known = {"python", "python notest", "console", "sh", "sh notest", "text", "toml", "r"}
     for page in PAGES:
         for block in read_blocks(page):
             assert block.kind in known, f"{page.name}:{block.line}: {block.kind!r}"
