@@ -30,7 +30,7 @@ def decode(
 ) -> None:
     """Tell categories or conditions of stimuli from each layer, and say how well on stimuli left out.
 
-    Example: beholder analyze decode activations/shapes.zarr --labels label
+    Example: beholder analyze decode activations/shapes.zarr --labels label --n_folds 4
 
     Parameters
     ----------
