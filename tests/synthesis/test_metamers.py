@@ -113,6 +113,7 @@ def test_a_module_never_seen_before() -> None:
     assert count_hooks(module) == 0
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     assert not np.allclose(made.stimuli[0], PICTURES[0], atol=0.1)
+    assert [each.keys for each in made] == [(key,) for key in made.keys]
 
 
 def test_the_table_against_direct_measures() -> None:

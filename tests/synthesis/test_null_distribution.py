@@ -140,6 +140,7 @@ def test_streamed_is_the_same_as_in_memory(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(_null_worker, "_BUDGET", 5000)  # less than one layer of one block
     small = null_distribution(make_net(), PICTURES, layers, n_pairs=200, threads=1)
     read = NullSet(tmp_path / "null_dist" / "testnet")
+    assert tuple(read) == read.layers == streamed.layers == tuple(streamed)
     for layer in layers:
         for name in NULL_COLUMNS:
             np.testing.assert_array_equal(read[layer][name], streamed[layer][name])

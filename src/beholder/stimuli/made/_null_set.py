@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -60,6 +60,10 @@ class NullSet:
             f"NullSet({format_count(max(n_pairs, default=0), 'pair')}, "
             f"{format_count(len(self.layers), 'layer')}, {self.path.as_posix()!r})"
         )
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of its layers."""
+        return iter(self.layers)
 
     def __getitem__(self, layer: str) -> dict[str, np.ndarray]:
         """The columns of one layer's table."""

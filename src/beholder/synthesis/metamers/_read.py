@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,10 @@ class Metamers:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def __iter__(self) -> Iterator[Metamers]:
+        """One metamer after the other."""
+        return (self[i] for i in range(len(self)))
 
     def __getitem__(self, which: Any) -> Metamers:
         """Some of them, as metamers again: an integer, a slice, integers, a mask; or a stimulus's id, or ids.

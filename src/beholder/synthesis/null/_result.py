@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -49,6 +49,10 @@ class NullDistribution:
     def layers(self) -> tuple[str, ...]:
         """Measured layers."""
         return tuple(self.columns)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of its layers."""
+        return iter(self.columns)
 
     def __getitem__(self, layer: str) -> Mapping[str, np.ndarray]:
         """The columns of one layer."""
