@@ -57,6 +57,23 @@ def test_lines_come_in_the_first_seconds_then_more_rarely(caplog: pytest.LogCapt
     assert "about" in caplog.records[0].getMessage() and "about" not in caplog.records[-1].getMessage()
 
 
+def test_slow_items_leave_nobody_in_the_dark(caplog: pytest.LogCaptureFixture) -> None:
+    """Lines come while nothing is finished; how long it takes is told as soon as it is known, not ten seconds later."""
+    clock = Clock()
+    lines = LinePrinter("make", Pace(4, clock=clock), "metamers")
+    with caplog.at_level("INFO", logger="beholder"):
+        for second in range(1, 16):
+            clock.now = float(second)
+            lines.look()
+        lines.advance(0.5)
+        lines.look()
+    assert [record.getMessage() for record in caplog.records] == [
+        "make: 0 of 4 metamers, 2.0 s so far",
+        "make: 0 of 4 metamers, 12 s so far",
+        "make: 0 of 4 metamers (12.5 %), 2.0/min, 15 s so far, about 1.8 min left",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "told"), [(0.04, "0.0 s"), (9.96, "10.0 s"), (99.4, "99 s"), (101, "1.7 min"), (260_000, "3.0 days")]
 )

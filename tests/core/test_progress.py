@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
+import threading
 
 import pytest
 
+from beholder._core import progress
 from beholder._core.progress import show_progress
 
 
@@ -39,3 +43,52 @@ def test_scripts_see_how_long_work_goes_on_without_logging(
     assert told.out == ""
     lines = [line.partition(",")[0] for line in told.err.splitlines()]
     assert lines == ([] if setting else ["count: 2 of 4 things", "count: 4 of 4 things"])
+
+
+def test_lines_come_while_nothing_is_counted(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread tells them, and ends with the block."""
+    told = threading.Event()
+    monkeypatch.setattr(progress, "_FIRST_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress.logger, "info", lambda *_: told.set())
+    with show_progress("count", 3, "things"):
+        assert told.wait(20)
+    assert all(thread.name != "beholder-progress" for thread in threading.enumerate())
+
+
+def test_work_of_a_moment_may_end_without_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.INFO, logger="beholder"),
+        show_progress("count", 1, "things", tells_end=False) as advance,
+    ):
+        advance(1)
+    assert not caplog.records
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_lines_stand_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not behind it; and a part of the work that counts by itself brings no second bar."""
+    from beholder.cli._main import set_up_logging
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    before = progress.logger.handlers[:], progress.logger.level, progress.logger.propagate
+    monkeypatch.setattr(progress, "_FIRST_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "_LONG_SECONDS", 0.0)
+    try:
+        set_up_logging(quiet=False, verbose=False)
+        with show_progress("count", 3, "things") as advance, show_progress("parts", 2, "parts") as count:
+            count(1)
+            progress.logger.warning("something happened")
+            advance(1)
+    finally:
+        progress.logger.handlers[:], progress.logger.level, progress.logger.propagate = before
+    text = terminal.getvalue()
+    assert "parts" not in text and "count: about" in text
+    assert "\nwarning: something happened\n" in text or "\x1b[2Kwarning: something happened\n" in text, repr(text)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beholder.synthesis.visualizations._group import POWERS, Trial, find_bracket, propose_strength
+from beholder.synthesis.visualizations._search import POWERS, Trial, find_bracket, propose_strength
 
 
 def run_search(accepts: Callable[[float], bool], max_loops: int) -> list[Trial]:

@@ -9,8 +9,10 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Generator
 
+from beholder._core.durations import format_duration
 from beholder._core.notebooks import is_notebook, show_bar
 from beholder._core.pace import Pace
 from beholder._core.wording import word
@@ -29,8 +31,12 @@ Advance = Callable[[float], None]
 """``advance(n)`` says that ``n`` more items are done; parts of items count, too."""
 
 _FIRST_LINE_SECONDS, _LINE_EVERY_SECONDS, _LINE_SHARE = 2.0, 10.0, 0.05
+_LEAST_WAIT_SECONDS = 0.1
+_LONG_SECONDS = 30.0
 _OFF = ("0", "no", "off", "false")
 _quiet = False
+_the_bar = threading.Lock()
+"""Held by the bar on the terminal, of which there is one at a time."""
 
 
 def set_quiet(quiet: bool) -> None:
@@ -45,7 +51,9 @@ def is_shown() -> bool:
 
 
 @contextlib.contextmanager
-def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Generator[Advance]:
+def show_progress(
+    label: str, total: int, unit: str = "", done: int = 0, *, tells_end: bool = True
+) -> Generator[Advance]:
     """Show how far a piece of work is, how fast it goes, how long it has taken and will take.
 
     Parameters
@@ -58,6 +66,8 @@ def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Gene
         What an item is, plural: ``"stimuli"``.
     done : int
         Items finished by an earlier run.
+    tells_end : bool
+        Where there is no terminal, also the end of work that took a moment is a line.
 
     Yields
     ------
@@ -72,10 +82,17 @@ def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Gene
         with show_bar(label, lambda: _describe(pace, unit)):
             yield pace.add
     elif sys.stderr.isatty():
-        with _show_bar(label, Pace(total, done), unit) as advance:
-            yield advance
+        if not _the_bar.acquire(blocking=False):  # a part of what the bar that stands there counts
+            yield lambda n: None
+            return
+        try:
+            with _show_bar(label, Pace(total, done), unit) as advance:
+                yield advance
+        finally:
+            _the_bar.release()
     else:
-        yield LinePrinter(label, Pace(total, done), unit).advance
+        with LinePrinter(label, Pace(total, done), unit, tells_end=tells_end).keep_telling() as advance:
+            yield advance
 
 
 def _describe(pace: Pace, unit: str) -> tuple[float, str]:
@@ -103,10 +120,16 @@ def _show_bar(label: str, pace: Pace, unit: str) -> Generator[Advance]:
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), count, times)
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=pace.total, completed=int(pace.count))
+        is_told = False
 
         def advance(n: float) -> None:
+            nonlocal is_told
             pace.add(n)
             progress.update(task, advance=n)
+            if not is_told and pace.elapsed >= _FIRST_LINE_SECONDS:
+                is_told = True
+                if (rest := pace.find_rest() or 0.0) >= _LONG_SECONDS:
+                    logger.info("%s: about %s in all", label, format_duration(pace.elapsed + rest))
 
         yield advance
 
@@ -114,23 +137,38 @@ def _show_bar(label: str, pace: Pace, unit: str) -> Generator[Advance]:
 class LinePrinter:
     """Plain progress lines for logs: after two seconds, then every ten or rarer, and one at the end.
 
-    Between two lines lies at least a twentieth of the time that the work has taken so far. They are logged; where a
-    script has set up no logging they go to stderr, and there is none of work that is done in two seconds.
+    Between two lines lies at least a twentieth of the time that the work has taken so far. Lines come also while
+    nothing is counted, so that slow items leave nobody in the dark; as soon as it is known how long it will take, one
+    says so. They are logged; where a script has set up no logging they go to stderr, and there is none of work that is
+    done in two seconds.
     """
 
-    def __init__(self, label: str, pace: Pace, unit: str) -> None:
+    def __init__(self, label: str, pace: Pace, unit: str, *, tells_end: bool = True) -> None:
         self._label, self._pace, self._unit = label, pace, unit
+        self._tells_end = tells_end
         self._next = _FIRST_LINE_SECONDS
         self._is_ended = pace.is_done
         self._has_told = False
+        self._is_in_the_dark = False
+        self._lock = threading.Lock()
 
     def advance(self, n: float) -> None:
         """Count items; say how far the work is, where it is time."""
         self._pace.add(n)
-        now, is_done = self._pace.elapsed, self._pace.is_done
-        if (is_done and not self._is_ended) or (now >= self._next and not is_done):
+        self.look()
+
+    def look(self) -> None:
+        """Say how far the work is, where it is time."""
+        with self._lock:
+            now, is_done, is_known = self._pace.elapsed, self._pace.is_done, self._pace.rate is not None
+            is_due = now >= self._next or (self._is_in_the_dark and is_known)
+            if self._is_ended if is_done else not is_due:
+                return
+            self._is_in_the_dark = not is_known
             self._next = now + max(_LINE_EVERY_SECONDS, _LINE_SHARE * now)
             self._is_ended = is_done
+            if is_done and not self._tells_end and now < _FIRST_LINE_SECONDS:
+                return
             self._tell(is_done)
 
     def _tell(self, is_done: bool) -> None:
@@ -140,3 +178,20 @@ class LinePrinter:
         elif logger.level == logging.NOTSET and (self._has_told or not is_done):
             sys.stderr.write("{}: {}, {}\n".format(*words))
         self._has_told = True
+
+    @contextlib.contextmanager
+    def keep_telling(self) -> Generator[Advance]:
+        """Look now and then while the block runs, whether anything is counted or not."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(max(self._next - self._pace.elapsed, _LEAST_WAIT_SECONDS)):
+                self.look()
+
+        thread = threading.Thread(target=watch, name="beholder-progress", daemon=True)
+        thread.start()
+        try:
+            yield self.advance
+        finally:
+            is_over.set()
+            thread.join()

@@ -122,12 +122,23 @@ def split_globals(argv: Sequence[str]) -> tuple[list[str], bool, bool]:
 
 def set_up_logging(quiet: bool, verbose: bool) -> None:
     """Log to stderr: stage lines by default, warnings when quiet, everything when verbose."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(_LineFormatter())
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     logger.propagate = False
     set_quiet(quiet)
+
+
+class _StderrHandler(logging.Handler):
+    """Writes to what ``sys.stderr`` is now: a bar of progress that stands there puts lines above itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
 
 
 class _LineFormatter(logging.Formatter):

@@ -45,9 +45,13 @@ class _OptimizerFlags(WorkFlags):
     steps: int = 64
     """Steps of the optimiser."""
     diversity: float | None = None
-    """A fixed factor of that term instead of a search."""
-    max_loops: int = 2
-    """Bisections of the search."""
+    """A fixed factor of the term that makes images differ."""
+    recipe: Literal["steered", "searched"] | None = None
+    """How strong that term is: steered, as the images' activations bear at each step, in one batch; searched, as
+    released, one factor after the other, each a batch. Default: that of the folder; searched with --max_loops; else
+    steered."""
+    max_loops: int | None = None
+    """Bisections of searched; default 2."""
     learning_rate: float | None = None
     """Of the optimiser; default what suits the parameterisation."""
     objective: str = "Channel"

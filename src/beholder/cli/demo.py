@@ -24,8 +24,10 @@ def demo(*, out: Path = Path("demo"), rnd_seed: Seed = 42, output: OutputFlags =
         Seed of the pictures.
     """
     from beholder.demo import run_demo
+    from beholder.jobs import note_interruption
 
-    page = run_demo(out, seed=rnd_seed)
+    with note_interruption():
+        page = run_demo(out, seed=rnd_seed)
     tasks = out / "experiment" / "tasks"
     built = str(tasks) if tasks.is_dir() else None
     places = {name: str(out / name) for name in ("stimuli", "activations", "figures", "units")}

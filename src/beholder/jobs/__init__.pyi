@@ -21,6 +21,7 @@ from ._dry_run import Probe as Probe
 from ._dry_run import end_dry_run as end_dry_run
 from ._dry_run import find_placed as find_placed
 from ._dry_run import get_probe as get_probe
+from ._dry_run import note_interruption as note_interruption
 from ._dry_run import phase as phase
 from ._dry_run import place_output as place_output
 from ._dry_run import run_dry as run_dry

@@ -15,6 +15,7 @@ from beholder._core.files import write_text
 from beholder._core.progress import logger
 from beholder._core.wording import format_count
 from beholder.jobs._array import FOLDER, TASK
+from beholder.jobs._dry_run import note_interruption
 from beholder.jobs._script_options import ScriptOptions
 from beholder.jobs._scripts import (
     ARRAY_SCRIPT,
@@ -74,7 +75,8 @@ def run_steps(steps: Sequence[Step]) -> None:
             left_out.append(step.name)
             continue
         logger.info("%d of %d, %s: %s", i + 1, len(steps), step.name, step)
-        code = subprocess.run([*find_python(), *step.command], env=environment, check=False).returncode
+        with note_interruption():
+            code = subprocess.run([*find_python(), *step.command], env=environment, check=False).returncode
         if code:
             failed[step.name] = code
     if failed:

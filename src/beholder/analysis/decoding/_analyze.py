@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
@@ -22,6 +23,8 @@ from beholder.analysis.decoding._folds import draw_label_orders, plan_class_fold
 from beholder.analysis.decoding._sources import LabelledStore, open_sources, read_shared
 from beholder.analysis.decoding._streamed import StreamedFeatures
 from beholder.analysis.decoding._table import FEWEST_ORDERS, DecodedCell, make_rows
+
+T = TypeVar("T")
 
 
 @suggest_keywords
@@ -158,13 +161,10 @@ def analyze_decode(
     folds = _plan_folds(numbers, condition_of, n_folds, seed, group_of, [str(each) for each in classes], conditions)
     orders = _draw_orders(numbers, condition_of, n_permutations, seed, group_of)
     how = DecodeSettings(classifier=classifier, scale=scale, n_components=n_components, seed=seed)
-    decoded = [
-        [
-            decode_conditions(_read(rows, name, scale), numbers, condition_of, folds, orders, how)
-            for name, rows in _iter_rows(source, known)
-        ]
-        for source in sources
-    ]
+    decoded = _decode_all(
+        sources, known,
+        lambda name, rows: decode_conditions(_read(rows, name, scale), numbers, condition_of, folds, orders, how),
+    )  # fmt: skip
     table: list[dict[str, Any]] = []
     for a, fitted_in in enumerate(conditions):
         for b, tested_in in enumerate(conditions):
@@ -185,6 +185,19 @@ def analyze_decode(
 
 def _tell_column(values: Any) -> str | None:
     return values if isinstance(values, str) or values is None else "given"
+
+
+def _decode_all(sources: Sequence[LabelledStore], known: np.ndarray, decode: Callable[[str, Any], T]) -> list[list[T]]:
+    """What is decoded from each layer of each source."""
+    decoded: list[list[T]] = []
+    n_layers = sum(len(source.layers) for source in sources)
+    with show_progress("decode", n_layers, "layers", tells_end=False) as advance:
+        for source in sources:
+            decoded.append([])
+            for name, rows in _iter_rows(source, known):
+                decoded[-1].append(decode(name, rows))
+                advance(1)
+    return decoded
 
 
 def _iter_rows(source: LabelledStore, known: np.ndarray) -> Iterator[tuple[str, Any]]:
@@ -230,9 +243,7 @@ def _analyze_circle(
     sources: Sequence[LabelledStore], known: np.ndarray, task: CircularTask, settings: dict[str, Any],
     depth_bins: int | None, notes: list[str],
 ) -> Result:  # fmt: skip
-    decoded = [
-        [decode_layer(_read_circle(rows, name), task) for name, rows in _iter_rows(source, known)] for source in sources
-    ]
+    decoded = _decode_all(sources, known, lambda name, rows: decode_layer(_read_circle(rows, name), task))
     start = {"target": settings["labels"], "method": "ridge", "n": len(task.values), "seed": task.seed}
     table = make_circular_rows(task, sources, decoded, start, depth_bins)
     arrays = {"decoded": np.stack([own.decoded for mine in decoded for own in mine]), "values": task.values}

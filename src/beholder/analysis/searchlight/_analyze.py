@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.progress import Advance, show_progress
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs
@@ -120,10 +121,11 @@ def analyze_searchlight(
         who = subject or "the recordings"
         around = _iter_around(part, radius, in_mm, surface, rings)
         values, seen = _take_seen(part.values[joined.rows_b], who, notes)
-        found = compute_searchlight(
-            values.transpose(0, 2, 1), around, _take_pairs(rdms, seen), distance, method, min_units, n_permutations,
-            seed, None if part.runs is None else part.runs[joined.rows_b][seen],
-        )  # fmt: skip
+        with show_progress("searchlight", part.values.shape[1], "centres", tells_end=False) as advance:
+            found = compute_searchlight(
+                values.transpose(0, 2, 1), _count_each(around, advance), _take_pairs(rdms, seen), distance, method,
+                min_units, n_permutations, seed, None if part.runs is None else part.runs[joined.rows_b][seen],
+            )  # fmt: skip
         subjects.append(subject)
         arrays[f"estimates_{number}"], arrays[f"p_{number}"] = found.estimates, found.p
         arrays[f"places_{number}"] = _list_known_places(part) if surface is None else _list_vertices(part, surface)
@@ -218,6 +220,12 @@ def _list_known_places(recorded: Recordings) -> np.ndarray:
     """In the volume where they are known, else in mm."""
     voxels = _read_columns(recorded, "ijk")
     return list_places(recorded, in_mm=True) if voxels is None else voxels
+
+
+def _count_each(around: Iterator[np.ndarray], advance: Advance) -> Iterator[np.ndarray]:
+    for units in around:
+        yield units
+        advance(1)
 
 
 def _iter_around(

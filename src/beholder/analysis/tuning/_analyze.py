@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder._core.wording import format_count
 from beholder.activations import Activations
@@ -92,9 +93,12 @@ def analyze_tuning(
     orders = generator.permuted(np.tile(np.arange(len(values)), (n_permutations, 1)), axis=1)
     can_test = n_permutations >= 19 and np.unique(values, return_counts=True)[1].max() > 1
     found: list[dict[str, Any]] = []
-    for name, rows in iter_layers(store, known, [store.stimulus_ids[row] for row in known], names):
-        axis = _find_channels(store, name)
-        found.append(_tune(rows, name, axis, values, period, orders if can_test else None))
+    layer_rows = iter_layers(store, known, [store.stimulus_ids[row] for row in known], names)
+    with show_progress("tuning", len(names), "layers", tells_end=False) as advance:
+        for name, rows in layer_rows:
+            axis = _find_channels(store, name)
+            found.append(_tune(rows, name, axis, values, period, orders if can_test else None))
+            advance(1)
     told = condition if isinstance(condition, str) else "condition"
     rows, warnings = _make_rows(names, found, told, period, len(values), seed)
     for row in rows:

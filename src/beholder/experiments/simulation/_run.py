@@ -28,6 +28,7 @@ from beholder.experiments.simulation._simulate import (
     pick_start,
     simulate_participant,
 )
+from beholder.jobs import note_interruption
 from beholder.responses import Event, insert_event
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def simulate_participants(
             (take_part or take_part_over_http)(experiment, seed) as go,
             open_server(experiment, store, clock=clock, limits=None, entropy=entropy) as server,
             show_progress("simulate", left, "participants") as advance,
+            note_interruption(),
         ):
             for _ in range(left):
                 number += 1

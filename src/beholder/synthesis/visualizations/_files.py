@@ -16,7 +16,7 @@ from beholder._core.tables import read_records
 from beholder.jobs import check_content
 from beholder.models import Unit
 from beholder.synthesis.engine._stimulus_format import StimulusFormat, compute_opacity, encode_png
-from beholder.synthesis.visualizations._group import UnitVisualization, find_strength
+from beholder.synthesis.visualizations._side import UnitVisualization, find_strength
 from beholder.synthesis.visualizations._standing import NaturalDistribution, compute_percentiles, judge_activation
 
 FOLDER = "optimized_images"
@@ -64,7 +64,7 @@ def make_unit_files(
                 yield f"{TRANSPARENCY}/{side.sign}_{i}.png", encode_png(opacity)
             made = {
                 **settings,
-                "diversity": float(side.strengths[i]),
+                "diversity": "steered" if np.isnan(side.strengths[i]) else float(side.strengths[i]),
                 "steps": int(side.steps[i]),
                 "stopped_by": side.stopped_by[i],
                 "activation_unrounded": _to_number(side.unrounded[i]),
@@ -119,7 +119,7 @@ def summarize_side(
         "percentile_best": _to_number(percentile),
         "beats": beats,
         "weakest_beats": judge_activation(natural, side.plain_weakest, side.sign),
-        "diversity": find_strength(side),
+        "diversity": None if np.isnan(strength := find_strength(side)) else strength,
         "steps": int(side.steps.max()),
         "note": "; ".join(_list_notes(side, natural, before, beats, has_recording)),
     }

@@ -42,11 +42,13 @@ from beholder.synthesis.objectives._of_units import USUAL, make_unit_objective
 from beholder.synthesis.objectives._units import Channel
 from beholder.synthesis.visualizations._files import FOLDER, TABLE, TABLE_COLUMNS, Row, format_table
 from beholder.synthesis.visualizations._plan import (
+    RECIPES,
     VisualizationOptions,
     make_shards,
     make_unit_recipe,
     plan_groups,
     resolve_settings,
+    settle_recipe,
 )
 from beholder.synthesis.visualizations._read import Visualizations
 from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution
@@ -68,7 +70,8 @@ def optimize_units(
     input_shape: tuple[int, ...] | None = None,
     steps: int = 64,
     diversity: float | None = None,
-    max_loops: int = 2,
+    recipe: str | None = None,
+    max_loops: int | None = None,
     learning_rate: float | None = None,
     objective: str = USUAL,
     parameterization: str = "fourier",
@@ -85,10 +88,10 @@ def optimize_units(
 ) -> Visualizations:
     """Make stimuli that drive units most and least, and place them on the distribution of natural stimuli.
 
-    For each unit and sign, images are made without and with a term that makes them differ (:class:`Diversity`); the
-    term's factor is searched: 1, 10, ... 100,000 as long as the weakest image strictly beats the most extreme
-    natural stimulus, then bisections. The strongest image is the best of those made without the term, the others
-    are those made with it. Written as ``{model}/{layer}/channel_{c}/optimized_images/{min,max}_{0..n-1}.png``, weakest
+    For each unit and sign, images are made without and with a term that makes them differ (:class:`Diversity`), as
+    strong as it may be while every image strictly beats the most extreme natural stimulus. The strongest image is the
+    best of those made without the term, the others are those made with it. Written as
+    ``{model}/{layer}/channel_{c}/optimized_images/{min,max}_{0..n-1}.png``, weakest
     to strongest, with a ``manifest.csv``; the table of all units is ``{model}/optimized_units.csv``. Interrupted at any
     moment, the same call completes the folder to the same bytes; more units may be added later.
 
@@ -113,9 +116,14 @@ def optimize_units(
     steps : int
         Steps of the optimiser.
     diversity : float, optional
-        A fixed factor of the term instead of the search; 0 for none.
-    max_loops : int
-        Bisections.
+        A fixed factor of the term; 0 for none.
+    recipe : {"steered", "searched"}, optional
+        How strong the term is. ``steered``: at each step as strong as the images' activations bear, in one batch.
+        ``searched``: one factor for all, as in the released code: 1, 10, ... 100,000 as long as the weakest image beats
+        the most extreme natural stimulus, then bisections, each a batch of its own. Default: that of what the folder
+        holds; ``searched`` with ``max_loops``, else ``steered``.
+    max_loops : int, optional
+        Bisections of ``searched``. Default: 2.
     learning_rate : float, optional
         Of Adam. Default: 0.1, for phases 0.3, for sounds 0.01, for other arrays what :func:`synthesize` takes.
     objective : str
@@ -161,9 +169,10 @@ def optimize_units(
     (1, 2, 1, 3, 224, 224)
     """
     chosen = VisualizationOptions(
-        n_images=n_images, steps=steps, diversity=diversity, max_loops=max_loops, learning_rate=learning_rate,
-        objective=objective, parameterization=parameterization, spectrum=spectrum, transparency=transparency, seed=seed,
-        batch_size=batch_size, workers=workers, threads=threads, overwrite=overwrite,
+        n_images=n_images, steps=steps, diversity=diversity, recipe=recipe, max_loops=max_loops,
+        learning_rate=learning_rate, objective=objective, parameterization=parameterization, spectrum=spectrum,
+        transparency=transparency, seed=seed, batch_size=batch_size, workers=workers, threads=threads,
+        overwrite=overwrite,
     )  # fmt: skip
     chosen.check()
     observer = open_model(model, device, chosen.seed)
@@ -175,7 +184,7 @@ def optimize_units(
             "the shape of one stimulus", got=f"{observer.name}, which takes any", hint="--input_shape 3 224 224"
         )
     shape = find_input_shape(observer, input_shape)
-    recipe = make_unit_recipe(observer, shape, chosen)
+    engine = make_unit_recipe(observer, shape, chosen)
     check_folder_names(asked)
     _check_units(observer, asked, shape, chosen.objective)
     acts = _open_recording(activations, observer)
@@ -183,7 +192,7 @@ def optimize_units(
         _read_naturals(acts, asked)
     output = Path(out_path) / to_path_name(observer.path_name)
     output = place_output(output, output / FILE_NAME)
-    _run(observer, asked, recipe, acts, output, chosen)
+    _run(observer, asked, engine, acts, output, chosen)
     return Visualizations.open(output, asked)
 
 
@@ -256,7 +265,8 @@ def _run(
     with open_output(folder, leftovers=_list_made(output), replace=remove, shared=True) as work:
         identities = list_identities(model)
         refuse_other_network(output, ["natural_images"], identities, model.name, overwrite=options.overwrite)
-        settings = resolve_settings(model, recipe, acts, options, len(units), old := folder.read_settings())
+        options = _settle(options, old := folder.read_settings(), output)
+        settings = resolve_settings(model, recipe, acts, options, len(units), old)
         example = make_example(model, recipe.input_shape)
         settings["channels_last"] = settle_layout(model, units.layers, example, old)
         work.settle(settings, vacant=[output / unit.path_name / FOLDER for unit in units])
@@ -278,6 +288,14 @@ def _run(
             "smaller_batches": smaller,
         }
         work.record(output, FOLDER, facts)
+
+
+def _settle(options: VisualizationOptions, old: dict[str, Any] | None, output: Path) -> VisualizationOptions:
+    """With the recipe that an output was begun with, and keeps."""
+    settled = settle_recipe(options, old)
+    if options.diversity is None and options.recipe is None and old is not None and settled.recipe != RECIPES[0]:
+        logger.info("%s was begun with the recipe %s, which it keeps", output, settled.recipe)
+    return settled
 
 
 def _list_made(output: Path) -> Iterator[Path]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import find_network
@@ -27,11 +27,16 @@ from beholder.synthesis.images._fourier import Fourier, PhaseOnly
 from beholder.synthesis.images._parameterization import Parameterization, Pixels
 from beholder.synthesis.objectives._of_units import USUAL
 from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution
+from beholder.synthesis.visualizations._steer import STEERING
 
 FORMAT = "beholder-visualizations-2"
 _RATES = {"fourier": 0.1, "phase": 0.3, "pixels": 0.1}
 _SOUND_RATE = 0.01
 PARAMETERIZATIONS = tuple(_RATES)
+RECIPES = ("steered", "searched")
+"""How the strength of the diversity term is found; the first is taken where nothing else is said."""
+_MAX_LOOPS = 2
+_SEARCH = "search"
 _LAYOUT = "layout.json"
 _BATCHES_PER_GROUP = 4
 
@@ -44,7 +49,8 @@ class VisualizationOptions:
     n_images: int = 10
     steps: int = 64
     diversity: float | None = None
-    max_loops: int = 2
+    recipe: str | None = None
+    max_loops: int | None = None
     learning_rate: float | None = None
     objective: str = USUAL
     parameterization: str = "fourier"
@@ -62,8 +68,14 @@ class VisualizationOptions:
             value = getattr(self, name)
             if value is not None:
                 check_count(value, f"of --{name}")
-        if self.max_loops < 0:
+        if self.recipe not in (None, *RECIPES):
+            raise UnknownNameError("recipe", str(self.recipe), RECIPES)
+        if self.max_loops is not None and self.max_loops < 0:
             raise InputError("--max_loops of 0 or more", got=str(self.max_loops))
+        if self.recipe is not None and self.diversity is not None:
+            raise InputError("--recipe, or --diversity and --no_diversity", got="both")
+        if self.max_loops is not None and self.recipe == "steered":
+            raise InputError("--max_loops with --recipe searched", got="--recipe steered")
         if self.diversity is not None and not 0 <= self.diversity < math.inf:
             raise InputError("--diversity of 0 or more", got=str(self.diversity))
         if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
@@ -133,14 +145,51 @@ def resolve_settings(
         "natural": describe_recording(acts),
         "recipe": describe_part(recipe),
         "n_images": options.n_images,
-        "diversity": "search" if options.diversity is None else float(options.diversity),
-        "max_loops": options.max_loops if options.diversity is None else None,
+        **_describe_diversity(options),
         **({} if options.objective == USUAL else {"objective": options.objective}),
         "seed": options.seed,
         "device": model.device.type,
         "batch_size": batch_size,
         "intra_threads": intra_threads,
     }  # fmt: skip
+
+
+def _describe_diversity(options: VisualizationOptions) -> dict[str, Any]:
+    """How strong the term that makes images differ is."""
+    if options.diversity is not None:
+        return {"diversity": float(options.diversity), "max_loops": None}
+    if options.recipe == "steered":
+        return {"diversity": "steered", "max_loops": None, "steering": STEERING.to_dict()}
+    return {"diversity": _SEARCH, "max_loops": options.max_loops}
+
+
+def settle_recipe(options: VisualizationOptions, old: Mapping[str, Any] | None) -> VisualizationOptions:
+    """Fill in the recipe where none was asked for: that of what is there, else the usual one.
+
+    Parameters
+    ----------
+    options : VisualizationOptions
+    old : mapping or None
+        Settings of the output, if there is one.
+
+    Examples
+    --------
+    >>> settle_recipe(VisualizationOptions(), None).recipe
+    'steered'
+    >>> settle_recipe(VisualizationOptions(max_loops=7), None).recipe
+    'searched'
+    >>> settle_recipe(VisualizationOptions(), {"diversity": "search", "max_loops": 7}).max_loops
+    7
+    """
+    recipe, max_loops, found = options.recipe, options.max_loops, old or {}
+    if options.diversity is not None:
+        return options
+    if recipe is None:
+        is_searched = max_loops is not None or found.get("diversity") == _SEARCH
+        recipe = "searched" if is_searched else RECIPES[0]
+    if recipe == "searched" and max_loops is None:
+        max_loops = _MAX_LOOPS if options.recipe or found.get("max_loops") is None else found["max_loops"]
+    return replace(options, recipe=recipe, max_loops=max_loops)
 
 
 def cut_groups(

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SHOWN = 8
-_NUMBERS = ("activation_best", "activation_weakest", "activation_unrounded", "natural_best", "percentile_best")
+_NUMBERS = (
+    "activation_best",
+    "activation_weakest",
+    "activation_unrounded",
+    "natural_best",
+    "percentile_best",
+    "diversity",
+)
 
 
 @final
@@ -271,7 +278,7 @@ def _parse_row(row: dict[str, str]) -> dict[str, Any]:
     whole = {name: int(row[name]) for name in ("channel", "n_images", "steps")}
     numbers = {name: float(row[name]) if row[name] else None for name in _NUMBERS}
     n_natural = int(row["n_natural"]) if row["n_natural"] else None
-    return {**row, **whole, **numbers, "n_natural": n_natural, "diversity": float(row["diversity"])}
+    return {**row, **whole, **numbers, "n_natural": n_natural}
 
 
 def _read_manifest(folder: Path) -> list[list[dict[str, Any]]]:

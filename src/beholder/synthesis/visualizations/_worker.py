@@ -20,8 +20,9 @@ from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.gradients._before_rectifier import find_before_rectifier
 from beholder.synthesis.objectives._of_units import USUAL
 from beholder.synthesis.visualizations._files import FOLDER, make_unit_files, summarize_side
-from beholder.synthesis.visualizations._group import UnitVisualization, count_most_steps, visualize_units
+from beholder.synthesis.visualizations._group import count_most_steps, visualize_units
 from beholder.synthesis.visualizations._plan import VisualizationOptions
+from beholder.synthesis.visualizations._side import UnitVisualization
 from beholder.synthesis.visualizations._standing import NaturalDistribution
 
 
