@@ -45,11 +45,11 @@ def test_scripts_see_how_long_work_goes_on_without_logging(
     assert lines == ([] if setting else ["count: 2 of 4 things", "count: 4 of 4 things"])
 
 
-def test_lines_come_while_nothing_is_counted(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_come_while_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread tells them, and ends with the block."""
     told = threading.Event()
     monkeypatch.setattr(progress, "_FIRST_LINE_SECONDS", 0.0)
-    monkeypatch.setattr(progress.logger, "info", lambda *_: told.set())
+    monkeypatch.setattr(progress.LinePrinter, "_tell", lambda *_: told.set())
     with show_progress("count", 3, "things"):
         assert told.wait(20)
     assert all(thread.name != "beholder-progress" for thread in threading.enumerate())

@@ -33,6 +33,7 @@ Advance = Callable[[float], None]
 _FIRST_LINE_SECONDS, _LINE_EVERY_SECONDS, _LINE_SHARE = 2.0, 10.0, 0.05
 _LEAST_WAIT_SECONDS = 0.1
 _LONG_SECONDS = 30.0
+_WIDE = 110
 _OFF = ("0", "no", "off", "false")
 _quiet = False
 _the_bar = threading.Lock()
@@ -103,22 +104,31 @@ def _describe(pace: Pace, unit: str) -> tuple[float, str]:
 @contextlib.contextmanager
 def _show_bar(label: str, pace: Pace, unit: str) -> Generator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task
+    from rich.table import Column
     from rich.text import Text
 
     class Told(ProgressColumn):
         """What the pace says now."""
 
         def __init__(self, tell: Callable[[], str]) -> None:
-            super().__init__()
+            super().__init__(Column(no_wrap=True))
             self._tell = tell
 
         def render(self, task: Task) -> Text:
             return Text(self._tell(), style="progress.percentage")
 
-    count, times = Told(lambda: pace.describe_count(unit)), Told(pace.describe_time)
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), count, times)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    width = 20 if console.width >= _WIDE else 8
+
+    def tell_label() -> str:
+        told = len(pace.describe_count(unit)) + len(pace.describe_time()) + width + 4
+        return cut_label(label, console.width - told)
+
+    columns = (
+        Told(tell_label), BarColumn(width), Told(lambda: pace.describe_count(unit)), Told(pace.describe_time)
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(label, total=pace.total, completed=int(pace.count))
         is_told = False
 
@@ -132,6 +142,15 @@ def _show_bar(label: str, pace: Pace, unit: str) -> Generator[Advance]:
                     logger.info("%s: about %s in all", label, format_duration(pace.elapsed + rest))
 
         yield advance
+
+
+def cut_label(label: str, room: int) -> str:
+    """A label that leaves room for what stands behind it on one line.
+
+    >>> cut_label("extract squeezenet1_1", 30), cut_label("extract squeezenet1_1", 12)
+    ('extract squeezenet1_1', 'extract sq..')
+    """
+    return label if len(label) <= room else f"{label[: max(room - 2, 4)]}.."
 
 
 class LinePrinter:

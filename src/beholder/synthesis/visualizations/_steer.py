@@ -32,7 +32,7 @@ class Steering:
         Learning rate, in that of the images made without the term.
     """
 
-    gain: float = 4.0
+    gain: float = 0.8
     ramp: float = 0.3
     margin: float = 0.05
     haste: float = 2.0
