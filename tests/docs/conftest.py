@@ -83,6 +83,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if folder is not None:
         end = time.monotonic() + _BUILT_WITHIN
         while not Path(folder).is_dir():
+            assert not Path(folder).exists(), "the site could not be built"
             assert time.monotonic() < end, f"no site in {folder}"
             time.sleep(0.2)
     else:
