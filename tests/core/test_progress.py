@@ -92,3 +92,32 @@ def test_lines_stand_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     text = terminal.getvalue()
     assert "parts" not in text and "count: about" in text
     assert "\nwarning: something happened\n" in text or "\x1b[2Kwarning: something happened\n" in text, repr(text)
+
+
+def test_what_changes_numbers_is_said_in_scripts_without_logging(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, with keywords for flags; not where progress is off, nor twice where a log takes it."""
+    monkeypatch.setattr(progress, "_told", set())
+    monkeypatch.delenv("BEHOLDER_PROGRESS", raising=False)
+    for _ in range(2):
+        progress.tell_once("sounds at %d Hz are resampled; --batch_size 4 is left out", 8000)
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "sounds at 8000 Hz are resampled; batch_size=4 is left out\n")
+    monkeypatch.setenv("BEHOLDER_PROGRESS", "0")
+    progress.tell("nothing")
+    assert capsys.readouterr().err == ""
+    logger = logging.getLogger("beholder")
+    monkeypatch.setattr(logger, "level", logging.WARNING)
+    monkeypatch.delenv("BEHOLDER_PROGRESS")
+    progress.tell("nothing")
+    assert capsys.readouterr().err == "", "who sets a level decides"
+
+
+def test_processes_hand_on_what_they_have_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(progress, "_relay", None)
+    progress.relay_told(lambda line, key: handed.append((line, key)))
+    progress.tell("%d stimuli", 3)
+    progress.tell_once("padded (the first has %g s)", 0.5, key="padded")
+    assert handed == [("3 stimuli", None), ("padded (the first has 0.5 s)", "padded")]

@@ -106,7 +106,7 @@ def test_prepare_pads_on_both_sides_at_a_stated_rms():
 
 
 def test_what_is_done_to_sounds_is_said_once(monkeypatch, caplog):
-    monkeypatch.setattr("beholder.models.preprocessing._sound._told", set())
+    monkeypatch.setattr("beholder._core.progress._told", set())
     preprocessing = SoundPreprocessing(duration=1.0, cut="center")
     with caplog.at_level("INFO", logger="beholder"):
         preprocessing.prepare(make_sound(16_000))

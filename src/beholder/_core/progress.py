@@ -36,6 +36,8 @@ _LONG_SECONDS = 30.0
 _WIDE = 110
 _OFF = ("0", "no", "off", "false")
 _quiet = False
+_told: set[str] = set()
+_relay: Callable[[str, str | None], None] | None = None
 _the_bar = threading.Lock()
 """Held by the bar on the terminal, of which there is one at a time."""
 
@@ -49,6 +51,42 @@ def set_quiet(quiet: bool) -> None:
 def is_shown() -> bool:
     """Whether progress is shown: not when quiet, and not where ``BEHOLDER_PROGRESS`` turns it off."""
     return not _quiet and os.environ.get("BEHOLDER_PROGRESS", "").strip().lower() not in _OFF
+
+
+def tell(message: str, *args: object) -> None:
+    """Say what a result depends on: by the log, or on stderr where a script or notebook has set up none.
+
+    Parameters
+    ----------
+    message : str
+        One line, with flags for keywords, as :func:`beholder._core.wording.word` takes it.
+    args
+        For its ``%`` places.
+    """
+    line = message % args if args else message
+    if _relay is not None:
+        _relay(line, None)
+    elif logger.isEnabledFor(logging.INFO):
+        logger.info("%s", word(line))
+    elif logger.level == logging.NOTSET and is_shown():
+        sys.stderr.write(f"{word(line)}\n")
+
+
+def tell_once(message: str, *args: object, key: str | None = None) -> None:
+    """:func:`tell`, the first time in this process that one of its key, by default the line itself, comes up."""
+    line = message % args if args else message
+    key = key or line
+    if _relay is not None:
+        _relay(line, key)
+    elif key not in _told:
+        _told.add(key)
+        tell("%s", line)
+
+
+def relay_told(relay: Callable[[str, str | None], None] | None) -> None:
+    """Hand lines of this process, which works for another one, to that: the line, and its key where once is enough."""
+    global _relay
+    _relay = relay
 
 
 @contextlib.contextmanager

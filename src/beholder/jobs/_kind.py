@@ -17,7 +17,7 @@ from beholder._core.files import explain_write_errors, read_json_object
 from beholder._core.hashing import hash_settings
 from beholder._core.locks import take_lock
 from beholder._core.machine import Kind, format_differences, format_kind, list_differences
-from beholder._core.progress import logger
+from beholder._core.progress import logger, tell
 from beholder.jobs._records import read_json_record, write_json_record
 
 MACHINE = "machine.json"
@@ -89,7 +89,7 @@ def admit_kind(path: Path, output: Path, kind: Kind, *, mixed: bool, is_begun: b
             own = read_json_record(path / MACHINE)
             if own is None:
                 if is_begun:
-                    logger.info("nothing says on what kind of machine %s was begun; it goes on with this one", output)
+                    tell("nothing says on what kind of machine %s was begun; it goes on with this one", output)
                 write_json_record(path / MACHINE, kind)
                 return None
             if not any(list_differences(own, kind)):

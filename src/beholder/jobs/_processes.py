@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
-from beholder._core.progress import logger
+from beholder._core.progress import logger, tell, tell_once
 from beholder.jobs._array import is_time_over
 from beholder.jobs._deaths import DeathCount
 from beholder.jobs._folder import JobFolder
@@ -154,6 +154,9 @@ class _Pool:
                 rates.tell()
             elif kind == "log":
                 logger.log(value[0], "%s", value[1])
+            elif kind == "tell":
+                line, key = value
+                tell("%s", line) if key is None else tell_once("%s", line, key=key)
             elif kind == "error":
                 raise unpack_error(*value)
             else:

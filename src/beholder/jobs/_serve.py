@@ -21,6 +21,7 @@ from typing import Any
 import cloudpickle
 
 from beholder._core.errors import rebuild_error
+from beholder._core.progress import relay_told
 from beholder.jobs._array import listen_to_queue, read_array_task
 from beholder.jobs._work import work_through
 
@@ -51,6 +52,7 @@ def serve() -> None:
     logger.handlers[:] = [_Forward(send)]
     logger.setLevel(level)
     logger.propagate = False
+    relay_told(lambda line, key: send("tell", (line, key)))
     try:
         plan, shards, worker, folder = read(path)
         send("ready", None)

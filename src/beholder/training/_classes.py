@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder._core.progress import logger
+from beholder._core.progress import tell
 from beholder._core.seeds import derive_seed
 from beholder.evaluation import count_outputs
 from beholder.models import Model, find_head, set_head
@@ -65,7 +65,7 @@ def open_fitting(
         found = None if own is None else _find_among(own, open_parts, first, second)
         if found is not None and own is not None:
             if len(classes) < len(own):
-                logger.info("the %d classes of the data are among the %d of %s", len(classes), len(own), model.name)
+                tell("the %d classes of the data are among the %d of %s", len(classes), len(own), model.name)
             return found, own
         is_random = model.weights.tag == RANDOM
         if n_outputs == len(classes) and (own is None or is_random):
@@ -82,7 +82,7 @@ def open_fitting(
     with _torch.random.fork_rng(devices=[]):
         _torch.manual_seed(derive_seed(seed, "new head", path))
         set_head(model.module, path, len(classes))
-    logger.info("%s: a new last layer %s for %d classes, in place of %d", model.name, path, len(classes), n_outputs)
+    tell("%s: a new last layer %s for %d classes, in place of %d", model.name, path, len(classes), n_outputs)
     return (first, second), classes
 
 

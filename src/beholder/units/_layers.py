@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.progress import logger
+from beholder._core.progress import tell
 from beholder.activations import list_asked_layers, parse_layer, probe_layers
 from beholder.models import Model, copy_model, find_unit_layers, load_skeleton, make_blank_input
 
@@ -59,7 +59,7 @@ def _leave_out_mixed(model: Model, names: Sequence[str]) -> list[str]:
     dropped = [name for name in names if name not in kept]
     if dropped:
         shown = ", ".join(dropped[:3]) + (", ..." if len(dropped) > 3 else "")
-        logger.info("layers left out, since they mix stimuli and places: %d (%s)", len(dropped), shown)
+        tell("layers left out, since they mix stimuli and places: %d (%s)", len(dropped), shown)
     return kept
 
 

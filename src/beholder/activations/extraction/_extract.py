@@ -18,7 +18,7 @@ from beholder._core.cores import count_cores
 from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.hashing import to_canonical_json
-from beholder._core.progress import logger
+from beholder._core.progress import logger, tell
 from beholder._core.provenance import read_versions
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations.extraction._plan import (
@@ -264,7 +264,7 @@ def extract_to_store(
     stored = [] if options.overwrite else _find_stored(model, store, layers)
     targets, example = find_targets(model, stimuli, [*layers, *stored], options)
     if any(str(parameter.dtype) == "torch.float64" for parameter in model.module.parameters()):
-        logger.info("%s computes in float64; its activations are stored as %s", model.name, options.dtype)
+        tell("%s computes in float64; its activations are stored as %s", model.name, options.dtype)
     replace = partial(remove_store, store) if options.overwrite else None
     with open_output(folder, replace=replace, shared=True) as output:
         if output.is_alone:

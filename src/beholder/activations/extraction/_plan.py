@@ -15,7 +15,7 @@ from typing import Any
 from beholder._core.cores import count_cores
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.hashing import hash_settings
-from beholder._core.progress import logger
+from beholder._core.progress import tell
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations.forward._targets import POOLS, Target, check_path_names
 from beholder.activations.store._arrays import (
@@ -100,7 +100,7 @@ def resolve_settings(
     threads = options.threads or count_cores()
     if old is not None and old["device"] == device:
         if options.batch_size not in (None, old["micro_batch"]):
-            logger.info(
+            tell(
                 "the store was begun with %d stimuli in a pass, which it keeps; --batch_size %d is left out",
                 old["micro_batch"],
                 options.batch_size,

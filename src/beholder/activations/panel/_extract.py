@@ -15,7 +15,7 @@ from typing import Any
 from beholder._core.addresses import is_address
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
-from beholder._core.progress import logger
+from beholder._core.progress import tell
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import refuse_changes
@@ -441,7 +441,7 @@ def choose_layers(plan: PanelPlan, model: Model) -> list[str]:
         return list(plan.layers)
     if model.layers:
         return list(model.layers)
-    logger.info("%s has no recorded layers; taking its named children", model.name)
+    tell("%s has no recorded layers; taking its named children", model.name)
     return [layer.path for layer in describe_layers(model) if layer.depth == 1 and layer.n_calls == 1]
 
 

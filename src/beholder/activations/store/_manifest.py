@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.progress import logger
+from beholder._core.progress import tell
 from beholder._core.wording import format_count
 from beholder.jobs import JobFolder, read_record, write_record
 from beholder.stimuli import StimulusSet, number_classes, sort_classes
@@ -259,7 +259,7 @@ def join_targets(labels: Sequence[str], targets: np.ndarray, fresh: StimulusSet,
         if name not in known:
             known[name] = following
             following += 1
-    logger.info("classes that are added count on from those of %s: %s", store, ", ".join(
+    tell("classes that are added count on from those of %s: %s", store, ", ".join(
         f"{name} is {known[name]}" for name in list(added)[:8]))  # fmt: skip
     return np.concatenate([targets, [known[name] for name in fresh.labels]])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.progress import tell
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs
@@ -23,8 +23,6 @@ from beholder.analysis.agreement._rows import (
     iter_pairs,
 )
 from beholder.statistics import OVER, Over
-
-logger = logging.getLogger("beholder")
 
 _FEWEST_CLASSES = 3
 _HIGH, _LOW = 0.95, 0.2
@@ -104,7 +102,7 @@ def analyze_agreement(
     if n_people + n_nets < 2:
         raise InputError("two observers or more", got=", ".join((*observers.people, *observers.networks)))
     for sentence in (*observers.sentences, *observers.notes):
-        logger.info(sentence)
+        tell("%s", sentence)
     inputs = identify_inputs(answers=np.array([observers.content]))
     asked = AgreementSettings(width, over, n_draws, n_permutations, seed)
     pairs = [row for each in observers.conditions for row in iter_pairs(observers, each, asked)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.hashing import hash_settings
-from beholder._core.progress import logger
+from beholder._core.progress import tell
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result
@@ -127,7 +127,7 @@ def evaluate_battery(
     found = stimuli if isinstance(stimuli, StimulusSet) else as_stimulus_set(stimuli)
     joined = join_pictures(found, people, id_pattern, texture_pattern)
     for sentence in (*people.sentences, *joined.sentences):
-        logger.info(sentence)
+        tell("%s", sentence)
     networks = _load(models, device, weights_seed)
     identities = {net.path_name: hash_settings(identify_model(net)) for net in networks}
     inputs = identify_inputs(

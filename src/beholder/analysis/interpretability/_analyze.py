@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.progress import tell
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs
@@ -23,8 +23,6 @@ from beholder.analysis.interpretability._rows import (
     iter_unit_rows,
 )
 from beholder.analysis.interpretability._units import UnitAnswers, find_orders, read_orders, read_unit_answers
-
-logger = logging.getLogger("beholder")
 
 _FEWEST_UNITS = 5
 _FEWEST_PEOPLE = 10
@@ -89,7 +87,7 @@ def analyze_interpretability(
     answers = read_unit_answers(trials, columns=columns, include_excluded=include_excluded)
     of_machine = None if machine is None else read_unit_answers(machine, columns=columns, include_excluded=True)
     for sentence in answers.sentences:
-        logger.info(sentence)
+        tell("%s", sentence)
     inputs = identify_inputs(
         answers=np.array([answers.content]), machine=None if of_machine is None else np.array([of_machine.content])
     )

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
-from beholder._core.progress import logger
+from beholder._core.progress import tell
 from beholder._core.wording import format_count
 from beholder.analysis.replication._plan import (
     N_DRAWS,
@@ -201,7 +201,7 @@ def _do(
     if dry_run:
         return plain
     for reason in left_out:
-        logger.info(reason)
+        tell("%s", reason)
     if word is not None and is_script:
         options = ScriptOptions.read(word.options)
         again = "beholder replicate with --cluster script"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import UnknownNameError, suggest_keywords
+from beholder._core.progress import tell
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.activations import Activations
@@ -45,8 +45,6 @@ from beholder.analysis.rsa._tests import draw_all
 from beholder.analysis.rsa._times import gather_moments, list_time_clusters
 from beholder.jobs import long_work
 from beholder.statistics import JACKKNIFED, check_rdm_method, pool_rdms
-
-logger = logging.getLogger("beholder")
 
 _FEW_STIMULI = 24
 _OVER = ("stimuli", "subjects", "both")
@@ -166,7 +164,7 @@ def analyze_rsa(
                 check_same_stimuli(source, other, own_rows, rows)
         parts.append(make_targets(other, rows, joined.ids[0], by=list(by), distance=recorded_distance or distance))
     targets = join_targets(parts, recorded_names)
-    logger.info("%s %d layers, %d targets", joined.sentence, sum(map(len, chosen)), len(targets.found))
+    tell("%s %d layers, %d targets", joined.sentence, sum(map(len, chosen)), len(targets.found))
     found: list[ComparedLayers] = []
     for place, (source, own) in enumerate(zip(sources, chosen, strict=True)):
         rdms = compute_rdms(

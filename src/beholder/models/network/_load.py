@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beholder._core.errors import suggest_keywords
+from beholder._core.progress import tell_once
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.models.catalog._resolve import ResolvedModel, resolve_model
 from beholder.models.definitions._base import RANDOM, Alias
@@ -18,7 +18,6 @@ from beholder.models.weights._key_rules import read_key_rules
 if TYPE_CHECKING:
     pass
 
-logger = logging.getLogger("beholder")
 
 __all__ = ["load_model", "resolve_model"]
 
@@ -85,7 +84,7 @@ def load_model(
     place = "meta" if meta else pick_device(device)
     resolved = resolve_model(name, pretrained=pretrained, weights=weights, model_path=model_path, check_file=not meta)
     if resolved.is_default and not meta:
-        logger.info("%s: no weights were named, so the default ones are used: %s", resolved.path_name, resolved.name)
+        tell_once("%s: no weights were named, so the default ones are used: %s", resolved.path_name, resolved.name)
     return make_model(_make_spec(resolved, seed, read_key_rules(keys)), resolved.definition, place)
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 
 import torch
 from torch import nn
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.progress import tell
 from beholder.models.definitions._base import get_source
 from beholder.models.definitions._meta import build_on_meta
 from beholder.models.network._copy_module import Copier
 from beholder.models.network._model import Model
-
-logger = logging.getLogger("beholder")
 
 
 @suggest_keywords
@@ -57,7 +55,7 @@ def copy_trainee(model: Model, device: str | torch.device | None = None) -> Mode
         got = f"{model.name}, all of whose {total} are frozen" if total else f"{model.name}, which has none"
         raise InputError("a network with parameters to train", got=got, hint="module.requires_grad_(True) before")
     if n_free < total:
-        logger.info("%s: %d of %d parameter tensors are frozen and stay as they are", model.name, total - n_free, total)
+        tell("%s: %d of %d parameter tensors are frozen and stay as they are", model.name, total - n_free, total)
     return replace(model, module=module.train(), state=None)
 
 

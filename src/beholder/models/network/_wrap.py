@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
+from beholder._core.progress import tell_once
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.models.definitions._base import Weights, call_module
 from beholder.models.network._model import Model, make_plain_model
@@ -223,7 +224,7 @@ def _add_channel(module: nn.Module, preprocessing: Preprocessing, normalize: Any
         return preprocessing
     if not needs_channel(make_plain_model(module), shape[0]):
         return preprocessing
-    logger.info("%s takes sounds as (n, 1, n_samples): they are given so", type(module).__name__)
+    tell_once("%s takes sounds as (n, 1, n_samples): they are given so", type(module).__name__)
     return ExtendedPreprocessing(preprocessing, add_channel)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, suggest_keywords
+from beholder._core.progress import tell_once
 from beholder._core.tensors import is_tensor
 from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FRONT_ENDS = ("waveform", "standardized", "whisper", "ast", "cochleagram", "log_mel")
-
-logger = logging.getLogger("beholder")
-_told: set[str] = set()
 
 
 @PREPROCESSINGS.register("sound")
@@ -137,7 +134,7 @@ class SoundPreprocessing(Preprocessing):
     def _tell(self, what: str, detail: str, n_samples: int) -> None:
         """Say once what happens to sounds of another length than ``duration``."""
         length = f"{'longer' if 'cut' in what else 'shorter'} than {self.duration:g} s"
-        log_once(f"sounds {length} are {what % detail} (the first has {n_samples / self.rate:.2f} s)", key=length)
+        tell_once(f"sounds {length} are {what % detail} (the first has {n_samples / self.rate:.2f} s)", key=length)
 
     def normalize(self, x: Tensor) -> Tensor:
         """Samples to what the network takes, differentiably.
@@ -209,12 +206,5 @@ def read_samples(source: Any, rate: int) -> Any:
         return samples
     from beholder.stimuli import resample_sound
 
-    log_once(f"sounds at {own_rate} Hz are resampled to {rate} Hz")
+    tell_once(f"sounds at {own_rate} Hz are resampled to {rate} Hz")
     return resample_sound(samples, own_rate, rate)
-
-
-def log_once(message: str, key: str | None = None) -> None:
-    """Log a line the first time in this process that one of its key (by default the line itself) comes up."""
-    if (key or message) not in _told:
-        _told.add(key or message)
-        logger.info("%s", message)

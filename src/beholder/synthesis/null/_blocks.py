@@ -10,7 +10,7 @@ import numpy as np
 
 from beholder._core.files import write_json
 from beholder._core.hashing import hash_settings
-from beholder._core.progress import logger
+from beholder._core.progress import logger, tell
 from beholder._core.provenance import find_network
 from beholder._core.settings import compare_settings
 from beholder.activations import check_path_names, sort_layers
@@ -134,9 +134,7 @@ def tidy_parts(
         pairs = [worker.draw_pairs(seed, split, Block(index, len(part))) for seed, split, index, part in parts]
         again = find_repeated_pairs(np.concatenate(pairs), twins)
     if again.any():
-        logger.info(
-            "%s: %d of %d pairs are there twice, or of one stimulus; each counts once", layer, again.sum(), len(again)
-        )
+        tell("%s: %d of %d pairs are there twice, or of one stimulus; each counts once", layer, again.sum(), len(again))
     only_lost: np.ndarray = np.asarray(lost & ~again)
     if only_lost.any():
         logger.warning("%s: %d of %d pairs are not a number and left out", layer, only_lost.sum(), np.size(lost))

@@ -13,7 +13,7 @@ from torch import nn
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name, write_bytes
-from beholder._core.progress import logger
+from beholder._core.progress import logger, tell
 from beholder._core.provenance import FILE_NAME, find_network, refuse_other_network
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, iter_unit_values
@@ -294,7 +294,7 @@ def _settle(options: VisualizationOptions, old: dict[str, Any] | None, output: P
     """With the recipe that an output was begun with, and keeps."""
     settled = settle_recipe(options, old)
     if options.diversity is None and options.recipe is None and old is not None and settled.recipe != RECIPES[0]:
-        logger.info("%s was begun with the recipe %s, which it keeps", output, settled.recipe)
+        tell("%s was begun with the recipe %s, which it keeps", output, settled.recipe)
     return settled
 
 

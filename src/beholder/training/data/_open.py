@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.progress import tell
 from beholder.evaluation import find_labels, read_labels_of
 from beholder.models import Model, check_modality, collect_stimuli
 from beholder.stimuli import StimulusSet, list_name_fields, read_name_fields, sort_classes
@@ -221,7 +222,7 @@ def _split(
         held, held_labels = stimuli[places], [labels[i] for i in places]
         left = len(stimuli) - int(training.sum()) - len(places)
         if left:
-            logger.info("%d of %d stimuli are in neither part", left, len(stimuli))
+            tell("%d of %d stimuli are in neither part", left, len(stimuli))
     if not training.any():
         raise InputError("stimuli to train on", got=f"none of {len(stimuli)}")
     return np.flatnonzero(training), held, held_labels
