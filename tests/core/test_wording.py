@@ -8,7 +8,7 @@ import pytest
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.wording import at_command_line, count_items, format_count, format_number, use_keywords
+from beholder._core.wording import at_command_line, count_items, format_count, format_number, pick_words, use_keywords
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,9 @@ def test_numbers_keep_three_digits() -> None:
     values = (0.0004567, 0.5, 12.34, 999.4, 1000.4, -0.0, -2.5e-7, float("-inf"))
     told = ["0.000457", "0.5", "12.3", "999", "1,000", "0", "−2.5e−07", "−∞"]
     assert [format_number(value) for value in values] == told
+
+
+def test_words_for_who_reads_them() -> None:
+    assert pick_words("--axes 'stimulus unit'", "axes='stimulus unit'") == "axes='stimulus unit'"
+    with at_command_line():
+        assert pick_words("--axes 'stimulus unit'", "axes='stimulus unit'") == "--axes 'stimulus unit'"

@@ -152,3 +152,20 @@ def test_skeletons_have_no_weights() -> None:
     assert skeleton.device == torch.device("meta")
     assert skeleton.name == "torchvision:resnet18@IMAGENET1K_V1"
     assert len(describe_layers(skeleton)) > 50
+
+
+@pytest.mark.parametrize("given", ["conv1", ["conv1"]])
+def test_a_layer_without_its_channel_says_how_units_are_written(given: object) -> None:
+    with pytest.raises(bh.InputError, match=r"expected LAYER:CHANNEL, such as conv1:3.*; got 'conv1'"):
+        UnitList.collect(given, LAYERS)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("given", [5, [5], [("conv1", "x")], [("conv1", 1.5)], [("conv1",)]])
+def test_what_is_no_unit_is_refused(given: object) -> None:
+    with pytest.raises(bh.InputError, match=r"expected LAYER:CHANNEL, such as features\.12:5"):
+        UnitList.collect(given, LAYERS)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_file_of_units_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(bh.InputError, match=r"expected a file of units.*; got no file at .*u\.json; try `beholder"):
+        UnitList.collect(str(tmp_path / "u.json"), LAYERS)

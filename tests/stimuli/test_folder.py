@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from beholder._core.errors import InputError
+from beholder._core.wording import at_command_line
 from beholder.stimuli import StimulusSet, get_image_set, list_image_extensions, save_sound
 
 
@@ -73,6 +74,8 @@ def test_sounds_are_told_from_pictures_and_both_refused(tmp_path, fill):
     assert StimulusSet.from_folder(tmp_path).kind == "sound"
     fill(tmp_path, "p.png")
     with pytest.raises(InputError, match="1 image and 1 sound"):
+        StimulusSet.from_folder(tmp_path)
+    with at_command_line(), pytest.raises(InputError, match=r"try moving either away$"):
         StimulusSet.from_folder(tmp_path)
     assert list(StimulusSet.from_folder(tmp_path, kind="image")) == ["p"]
     assert list(StimulusSet.from_folder(tmp_path, kind="sound")) == ["s"]

@@ -170,17 +170,22 @@ def format_json(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def read_json(path: Path | str, *, hint: str | None = None) -> Any:
+def read_json(path: Path | str, *, expected: str = "a JSON file", hint: str | None = None) -> Any:
     """Read a JSON file; an unreadable one is an :class:`InputError` that names it, with ``hint`` for what to try."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError("a JSON file", got=f"no file at {path}") from error
+        raise InputError(expected, got=f"no file at {path}", hint=hint) from error
     except OSError as error:
-        raise InputError("a JSON file", got=f"{path} ({error.strerror or error})") from error
+        raise InputError(expected, got=f"{path} ({error.strerror or error})", hint=hint) from error
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError("a JSON file", got=f"{path}, which does not parse ({reason})", hint=hint) from error
+        raise InputError(expected, got=f"{path}, which does not parse ({reason})", hint=hint) from error
+
+
+def read_units_file(path: Path | str) -> Any:
+    """What a file of units holds; one that is absent or no JSON is an :class:`InputError`."""
+    return read_json(path, expected="a file of units, which is JSON", hint="`beholder units sample`, which writes one")
 
 
 def read_json_object(path: Path | str, *keys: str, hint: str | None = None) -> dict[str, Any]:

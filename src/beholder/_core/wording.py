@@ -56,6 +56,11 @@ def is_at_command_line() -> bool:
     return _at_command_line
 
 
+def pick_words(at_command_line: str, in_python: str) -> str:
+    """Words for whoever reads them, where what helps in Python is not what helps at the command line."""
+    return at_command_line if _at_command_line else in_python
+
+
 def word(text: str) -> str:
     """A message for whoever reads it: unchanged at the command line, else with keywords for flags."""
     return text if _at_command_line else use_keywords(text)

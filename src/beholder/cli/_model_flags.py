@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder._core.files import read_json, to_path_name
+from beholder._core.files import read_units_file, to_path_name
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.cli._flags import AxesFlags, Device, Hidden, ModelName, WeightFlags, flags, name_network
 
@@ -52,7 +52,7 @@ class ModelFlags(WeightFlags, _NameFlags):
         if self.model_name:
             return self.model_name
         if units_file is not None:
-            document = read_json(units_file)
+            document = read_units_file(units_file)
             if isinstance(document, dict) and isinstance(document.get("model"), str):
                 return self._check_name(document["model"], units_file)
         if self._network is not None:

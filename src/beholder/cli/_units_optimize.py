@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder._core.files import read_json
+from beholder._core.files import read_units_file
 from beholder._core.wording import format_count
 from beholder.cli._flags import (
     AxesFlags,
@@ -129,7 +129,7 @@ def optimize(
 
     model, options = model.take_word(word), _settle_diversity(options, no_diversity)
     recording.check()
-    read_json(path := model.find(units_file))
+    read_units_file(path := model.find(units_file))
     network = model.load(path, axes, options.seed)
     units = UnitList.read(path, network)
     store = model.find_recording(recording.activations, lambda: network.path_name)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from beholder._core.addresses import show_place
 from beholder._core.errors import InputError
-from beholder._core.files import read_json
+from beholder._core.files import read_units_file
 from beholder._core.wording import format_count
 from beholder.cli._flags import (
     AxesFlags,
@@ -106,7 +106,7 @@ def _find_units(model: ModelFlags, units_file: str | None, layers: list[str] | N
         return None
     if layers is not None:
         raise InputError("--units_file or --layers", got="both", hint="--layers alone")
-    read_json(path := model.find(units_file))
+    read_units_file(path := model.find(units_file))
     return path
 
 

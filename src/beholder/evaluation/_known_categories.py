@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.wording import pick_words
 from beholder.models import Model, Vocabulary, list_vocabularies
 from beholder.stimuli import NO_WORD
 
@@ -70,7 +71,7 @@ def find_categories(
     if not vocabularies:
         raise InputError(
             "a network whose outputs have names", got=f"{model.name}, whose {n_outputs} have none",
-            hint="categories={name: [numbers of outputs]}, or a classifier of ImageNet's classes",
+            hint=pick_words("", "categories={name: [numbers of outputs]}, or ") + "a classifier of ImageNet's classes",
         )  # fmt: skip
     told = sorted(set(labels))
     for vocabulary in vocabularies:
@@ -78,7 +79,8 @@ def find_categories(
         if not told or any(known.look_up(label) for label in told):
             return known
     raise InputError(
-        "a network that can answer with the stimuli's labels", hint="a classifier of these, or categories={name: …}",
+        "a network that can answer with the stimuli's labels",
+        hint="a classifier of these" + pick_words("", ", or categories={name: …}"),
         got=f"{model.name}, which knows none of {', '.join(map(repr, told[:3]))}{', …' if len(told) > 3 else ''}",
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.narrowing import is_mapping
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, pick_words
 from beholder.recordings._labels import list_names
 from beholder.recordings._plain import find_beside, read_npy, read_npz, read_table
 from beholder.recordings._rdms import RecordedRDMs, condense, count_stimuli
@@ -112,7 +112,7 @@ def choose_variable(arrays: Mapping[str, np.ndarray], path: Path, given: ReadOpt
     if known or len(numbers) == 1:
         return (known or numbers)[0]
     got = f"{path} with {list_names(numbers, 8)}" if numbers else f"{path} with {list_names(list(arrays), 8) or 'none'}"
-    raise InputError("one array of responses, or one named 'values'", got=got, hint="variable= with its name")
+    raise InputError("one array of responses, or one named 'values'", got=got, hint="--variable NAME")
 
 
 def build(
@@ -167,7 +167,9 @@ def _order(values: np.ndarray, axes: Sequence[str], path: Path) -> np.ndarray:
     rows = [axis for axis in ("stimulus", "trial") if axis in axes]
     if unknown or len(axes) != values.ndim or len(set(axes)) != len(axes) or len(rows) != 1 or "unit" not in axes:
         got = f"{' '.join(axes) or 'none'} for an array of shape {values.shape} in {path}"
-        raise InputError(expected, got=got, hint="axes='stimulus unit repeat'")
+        raise InputError(
+            expected, got=got, hint=pick_words("--axes 'stimulus unit repeat'", "axes='stimulus unit repeat'")
+        )
     if rows == ["trial"] and "repeat" in axes:
         raise InputError("trials without an axis of repeats", got=f"{' '.join(axes)} in {path}")
     wanted = [rows[0], "unit", "repeat", *(["time"] if "time" in axes else [])]
@@ -219,7 +221,7 @@ def _find_ids(table: Any, path: Path, n_rows: int) -> list[str]:
         raise InputError(
             f"the ids of {format_count(n_rows, 'stimulus')}, since "
             "rows are joined by id and never by position", got=f"{path} alone",
-            hint=f"a table beside it, {path.name.split('.')[0]}_stimuli.csv with a column stimulus_id, or stimuli=",
+            hint=f"a table beside it, {path.name.split('.')[0]}_stimuli.csv with a column stimulus_id, or --stimuli",
         )  # fmt: skip
     column = next((name for name in ID_COLUMNS if name in table.columns), None)
     if column is None:
@@ -288,7 +290,8 @@ def are_square(values: np.ndarray, path: Path) -> bool:
     if diagonal.any() and np.ptp(diagonal) == 0:
         raise InputError(
             "RDMs, with zeros on the diagonal", got=f"{path}, symmetric with {diagonal[0, 0]:g} there",
-            hint="1 - values where they are similarities, or axes='stimulus unit' where they are responses",
+            hint="1 - values where they are similarities, or "
+            + pick_words("--axes 'stimulus unit'", "axes='stimulus unit'") + " where they are responses",
         )  # fmt: skip
     return not diagonal.any()
 

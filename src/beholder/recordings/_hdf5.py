@@ -102,7 +102,7 @@ def _choose_ids(descriptors: Mapping[str, np.ndarray], path: Path) -> list[str]:
     if chosen is None:
         raise InputError(
             "a descriptor that names the stimuli, since rows are joined by id and never by position",
-            got=f"{path} with {', '.join(descriptors) or 'none'}", hint="stimuli= with the ids in the file's order",
+            got=f"{path} with {', '.join(descriptors) or 'none'}", hint="--stimuli with ids in the file's order",
         )  # fmt: skip
     return [str(each) for each in descriptors[chosen].tolist()]
 

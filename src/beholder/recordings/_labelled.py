@@ -117,7 +117,7 @@ def _choose_ids(along: Mapping[str, np.ndarray], given: ReadOptions) -> list[str
     chosen = chosen or next((key for key in texts if key in _AXES["stimulus"]), None)
     if chosen is None:
         got = f"{list_names(list(along))} along it" if along else "none along it"
-        raise InputError("a coordinate stimulus_id along the axis of stimuli", got=got, hint="stimuli= with the ids")
+        raise InputError("a coordinate stimulus_id along the axis of stimuli", got=got, hint="--stimuli with the ids")
     return [
         each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in along[chosen].tolist()
     ]
@@ -146,7 +146,7 @@ def read_netcdf(path: Path, given: ReadOptions) -> Recordings:
         raise UnknownNameError(f"variable of {path.name}", given.variable, arrays)
     if given.variable is None and len(names) != 1:
         got = f"{path} with {list_names(names) or 'none'}"
-        raise InputError("one variable of responses", got=got, hint="variable= with its name")
+        raise InputError("one variable of responses", got=got, hint="--variable NAME")
     chosen = given.variable or names[0]
     coordinates = {name: (axes, arrays[name]) for name, axes in dims.items() if len(axes) == 1}
     milliseconds = any(units.get(name) == "ms" for name in _TIMES)

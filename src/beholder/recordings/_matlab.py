@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import pick_words
 from beholder.recordings._arrays import ReadOptions, build_named, build_rdms, name_files
 from beholder.recordings._hdf5 import read_matlab_hdf5
 from beholder.recordings._rdms import RecordedRDMs, condense
@@ -46,7 +47,9 @@ def _check_alone(arrays: Mapping[str, np.ndarray], structs: list[str], path: Pat
     ]  # fmt: skip
     if others or len(structs) > 1:
         raise InputError(
-            "one variable with RDMs", got=f"{', '.join([*structs, *others])} in {path}", hint=f"variable={structs[0]!r}"
+            "one variable with RDMs",
+            got=f"{', '.join([*structs, *others])} in {path}",
+            hint=pick_words(f"--variable {structs[0]}", f"variable={structs[0]!r}"),
         )
 
 

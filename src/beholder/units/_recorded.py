@@ -10,6 +10,7 @@ from typing import Any
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import find_network
+from beholder._core.wording import pick_words
 from beholder.activations import Activations
 from beholder.models import Preprocessing, read_preprocessing
 from beholder.stimuli import StimulusSet, open_packed
@@ -53,7 +54,7 @@ def read_recorded_preprocessing(acts: Activations) -> Preprocessing:
         raise InputError(
             "a recording that says how the model prepares stimuli",
             got=f"{acts.path}",
-            hint="write_exemplars(..., model=net)",
+            hint=pick_words("recording it anew with `beholder units record`", "write_exemplars(..., model=net)"),
         ) from error
 
 
@@ -68,7 +69,7 @@ def find_stimuli(acts: Activations, preprocessing: Preprocessing, folder: Path |
     if not all(files):
         raise InputError(
             "stimuli that are files, or the arrays that were recorded", got=f"{acts.path}, recorded from arrays",
-            hint="--in_path FILE, or stimuli=ARRAYS",
+            hint=pick_words("--in_path FILE", "--in_path FILE, or stimuli=ARRAYS"),
         )  # fmt: skip
     if root is not None and not Path(root).is_dir():
         raise InputError("the folder of the recorded stimuli", got=f"no folder {root}", hint="--in_path FOLDER")

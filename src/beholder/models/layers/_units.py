@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords, suggest_method_keywords
-from beholder._core.files import read_json, to_path_name, write_json
+from beholder._core.files import read_units_file, to_path_name, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _RESIDUAL_SUM = re.compile(r"(?P<block>.+)\.(relu@[23]|act[23]):in")
 _VISUAL = "visual_"
+_LAYER = re.compile(r"[\w.@]{1,60}")
 _UNIT = re.compile(r".+:\d+")
 
 
@@ -60,7 +62,7 @@ class Unit:
         """
         layer, _, channel = text.rpartition(":")
         if not layer or not channel.isdecimal():
-            raise InputError("a unit such as features.12:5", got=repr(text))
+            raise InputError(_describe_unit(text), got=repr(text))
         return cls(layer, int(channel))
 
     @property
@@ -181,7 +183,7 @@ class UnitList(Sequence[Unit]):
         UnknownNameError
             The model has no such layer.
         """
-        document = read_json(path)
+        document = read_units_file(path)
         if not isinstance(document, dict) or not isinstance(document.get("units"), list):
             raise InputError('a file of units: {"units": [...]}', got=str(path))
         entries = [_parse_entry(entry, path) for entry in document["units"]]
@@ -206,12 +208,17 @@ class UnitList(Sequence[Unit]):
         model : Model or iterable of str
             As for :meth:`resolve`.
         """
-        if isinstance(source, str) and _UNIT.fullmatch(source) and not Path(source).exists():
-            source = Unit.parse(source)
+        if isinstance(source, str) and not Path(source).exists():
+            if _UNIT.fullmatch(source):
+                source = Unit.parse(source)
+            elif not source.endswith(".json"):
+                raise InputError(f"{_describe_unit(source)}, or a file of units", got=repr(source))
         if isinstance(source, str | Path):
             return cls.read(source, model)
         if isinstance(source, Unit):
             source = (source,)
+        if not isinstance(source, Iterable):
+            raise InputError(f"{_describe_unit('')}, several of them, or a file of units", got=repr(source))
         units = source if isinstance(source, UnitList) else cls(tuple(source))
         return units.resolve(model)
 
@@ -244,7 +251,20 @@ class UnitList(Sequence[Unit]):
 def _read_unit(value: Any) -> Unit:
     if isinstance(value, Unit):
         return value
-    return Unit.parse(value) if isinstance(value, str) else Unit(*value)
+    if isinstance(value, str):
+        return Unit.parse(value)
+    try:
+        layer, channel = value
+        return Unit(str(layer), operator.index(channel))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{_describe_unit('')}, or a pair of the two", got=repr(value)) from error
+
+
+def _describe_unit(text: str) -> str:
+    """What a unit is written as; the example has a layer's name that came without a channel."""
+    return f"LAYER:CHANNEL, such as {text}:3" if _LAYER.fullmatch(text) else "LAYER:CHANNEL, such as features.12:5"
 
 
 def _parse_entry(entry: Any, path: Path | str) -> tuple[str, int, bool]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from beholder._core.addresses import RemoteEntry, is_address, list_tree, show_place
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, pick_words
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.words._labels import sort_classes
 
@@ -72,7 +72,7 @@ def agree_on_kind(
         raise InputError(
             "images or sounds",
             got=f"{format_count(counts['image'], 'image')} and {format_count(counts['sound'], 'sound')} in {where}",
-            hint="moving either away, or kind='image' or kind='sound'",
+            hint=pick_words("moving either away", "moving either away, or kind='image' or kind='sound'"),
         )
     return next(iter(counts), None)
 
