@@ -34,6 +34,11 @@ def test_file_goes_round(tmp_path: Path) -> None:
     }
 
 
+def test_a_list_is_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(bh.InputError, match=r"a name ending in \.json; got .*units\.png; try .*units\.json"):
+        UnitList((Unit("conv1", 0),)).save(tmp_path / "units.png")
+
+
 def test_older_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "old.json"
     names = ["layer4_1_conv3__1459", "layer4_1_shortcut__3", "visual_layer4_2_bn1__71"]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import beholder as bh
 from beholder import InputError
+from beholder.stimuli import load_sound
 from beholder.synthesis import (
     LBFGS,
     Adam,
@@ -38,6 +41,7 @@ from beholder.synthesis import (
     Problem,
     RandomCrop,
     Raw,
+    Synthesis,
     TargetReached,
     View,
     load_synthesis,
@@ -455,6 +459,37 @@ def test_plan_cuts_by_layer_and_core() -> None:
     mixed = plan_batches([3, 9, 1], [("a",), ("b",), ("a",)], cores=1, on_cpu=True, batch_size=4)
     assert mixed.batches == ((0, 2), (1,))
     assert plan_batches([1] * 3, [("a",), ("b",), ("a",)], cores=8, on_cpu=False).batches == ((0, 1, 2),)
+
+
+def test_pictures_and_sounds_are_saved_as_such(tmp_path: Path) -> None:
+    """By the ending; several are numbered; what a name promises is what is written, or it is refused."""
+    images = np.random.default_rng(0).random((2, 3, 4, 5), np.float32)
+    rest = np.zeros(2), np.zeros((2, 1)), np.ones(2, int), ("steps",) * 2, ((0, 1),)
+    made = Synthesis(images, np.arange(2), *rest, settings={})
+    files = made.save(tmp_path / "vis.png")
+    assert (
+        [file.name for file in files] == ["vis_0.png", "vis_1.png"] == sorted(each.name for each in tmp_path.iterdir())
+    )
+    with Image.open(files[1]) as picture:
+        assert np.array_equal(np.asarray(picture), np.rint(images[1] * 255).astype(np.uint8).transpose(1, 2, 0))
+    one = replace(made, images=images[:1])
+    assert one.save(tmp_path / "one.JPG") == [tmp_path / "one.JPG"]
+    with Image.open(tmp_path / "one.JPG") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (5, 4))
+    assert one.save(tmp_path / "one.npz") == [tmp_path / "one.npz"]
+    for name in ("vis.wav", "vis", "vis.csv"):
+        with pytest.raises(InputError, match=r"\.png, .* for pictures, or \.npz for everything; got .*vis\.png"):
+            made.save(tmp_path / name)
+    settings = {"model": {"preprocessing": {"rate": 8000}}}
+    heard = replace(made, images=images[:1, 0].reshape(1, 20) - 0.5, settings=settings)
+    for name in ("a.wav", "a.flac"):
+        heard.save(tmp_path / name)
+        sound, rate = load_sound(tmp_path / name)
+        assert rate == 8000 and np.allclose(sound, heard.images[0], atol=1e-6)
+    with pytest.raises(InputError, match=r"\.wav, \.flac for sounds"):
+        heard.save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a name ending in \.npz for stimuli of shape"):
+        replace(made, images=np.zeros((1, 7, 4, 5), np.float32)).save(tmp_path / "a.png")
 
 
 def test_result_round_trip(tmp_path: Path) -> None:

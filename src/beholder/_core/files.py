@@ -204,6 +204,28 @@ def _name_json(value: Any) -> str:
     return names.get(class_of(value), "a number")
 
 
+_ENDINGS = {
+    ".csv", ".flac", ".h5", ".hdf5", ".jpeg", ".jpg", ".json", ".mat", ".npy", ".npz", ".parquet", ".pdf", ".png",
+    ".pt", ".svg", ".txt", ".wav", ".webp",
+}  # fmt: skip
+
+
+def refuse_ending(path: Path | str, expected: str, *own: str, hint: str | None = None) -> None:
+    """Refuse a name that promises another kind of file than the one that would be written, by its ending.
+
+    Parameters
+    ----------
+    path : path
+    expected : str
+        What would have been right.
+    own : str
+        Endings of what is written, such as ``.json``.
+    hint : str, optional
+    """
+    if (suffix := Path(path).suffix.lower()) in _ENDINGS and suffix not in own:
+        raise InputError(expected, got=str(path), hint=hint)
+
+
 def remove_temporaries(path: Path | str) -> None:
     """Delete what killed writers of a file, or of files below a folder, left. Only for the holder of its lock."""
     path = Path(path)

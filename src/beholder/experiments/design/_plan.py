@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
-from beholder._core.files import read_json, write_json
+from beholder._core.files import read_json, refuse_ending, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import make_generator
 from beholder._core.settings import compare_settings
@@ -128,6 +128,7 @@ class ExperimentPlan:
             The file holds another plan.
         """
         path = Path(path)
+        refuse_ending(path, "a name ending in .json", ".json", hint=f"{path.with_suffix('.json')}")
         if path.resolve().parent != self.folder.resolve():
             raise InputError(f"a file in {self.folder}, where the plan's paths lead from", got=str(path))
         if path.exists() and not overwrite:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords, suggest_method_keywords
-from beholder._core.files import read_units_file, to_path_name, write_json
+from beholder._core.files import read_units_file, refuse_ending, to_path_name, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,6 +161,7 @@ class UnitList(Sequence[Unit]):
 
     def save(self, path: Path | str) -> Path:
         """Write the list as JSON, by rename."""
+        refuse_ending(path, "a name ending in .json", ".json", hint=f"{Path(path).with_suffix('.json')}")
         write_json(path, self.to_dict())
         return Path(path)
 

@@ -14,6 +14,7 @@ from beholder._core.errors import suggest_keywords
 from beholder._core.files import explain_read_errors, open_atomic
 from beholder._core.wording import format_count, format_number
 from beholder.stimuli import embed_player, embed_thumbnail
+from beholder.synthesis.engine._save_stimuli import save_stimuli, to_picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,8 +124,29 @@ class Synthesis:
             }
         )
 
-    def save(self, path: Path | str) -> None:
-        """Write everything to one ``.npz``; :func:`load_synthesis` reads it."""
+    def save(self, path: Path | str) -> list[Path]:
+        """Write the images as pictures, the sounds as sounds, or everything to one ``.npz``, by the ending.
+
+        Parameters
+        ----------
+        path : path
+            ``.png .jpg .jpeg .webp`` for pictures, ``.wav .flac`` for sounds; several are numbered, ``vis_0.png``,
+            ``vis_1.png``, … in the order of :attr:`images`. ``.npz`` for :func:`load_synthesis`, with scores, losses
+            and settings.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        InputError
+            Another ending, or one that does not go with what was made.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".npz":
+            return save_stimuli(path, self.images, _find_rate(self.settings))
         arrays: dict[str, np.ndarray] = {name: getattr(self, name) for name in _ARRAYS}
         if self.transparency is not None:
             arrays["transparency"] = self.transparency
@@ -132,6 +154,7 @@ class Synthesis:
         arrays["description"] = np.array(json.dumps(rest, sort_keys=True))
         with open_atomic(path, "wb") as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        return [path]
 
 
 def _find_rate(settings: dict[str, Any]) -> int | None:
@@ -139,19 +162,6 @@ def _find_rate(settings: dict[str, Any]) -> int | None:
     preprocessing = settings.get("model", {}).get("preprocessing", {})
     rate = preprocessing.get("rate", preprocessing.get("base", {}).get("rate"))
     return None if rate is None else int(rate)
-
-
-def to_picture(image: np.ndarray) -> np.ndarray | None:
-    """A stimulus as a picture for the screen, (height, width, 3) of uint8; None where it is none.
-
-    >>> to_picture(np.zeros((3, 2, 4), np.float32)).shape
-    (2, 4, 3)
-    """
-    if image.ndim != 3 or image.shape[0] not in (1, 3):
-        return None
-    low, high = min(0.0, float(image.min())), max(1.0, float(image.max()))
-    pixels = np.round(255 * (image - low) / (high - low)).astype(np.uint8).transpose(1, 2, 0)
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
 @suggest_keywords

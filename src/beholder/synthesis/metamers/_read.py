@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder._core.files import explain_write_errors, write_bytes, write_json
+from beholder._core.files import explain_write_errors, refuse_ending, write_bytes, write_json
 from beholder._core.wording import format_count, format_number
 from beholder.stimuli import (
     MetamerFile,
@@ -184,6 +184,7 @@ class Metamers:
             A new folder.
         """
         folder = Path(path)
+        refuse_ending(folder, "a new folder", hint=f"{folder.with_suffix('')}; .plot().figure.savefig draws a picture")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError("a new folder", got=f"{folder}, which exists")
         originals, stimuli = self.originals, self.stimuli
