@@ -43,19 +43,50 @@ def explain_write_errors(path: Path | str) -> Generator[None]:
                 "try freeing space, then run the same command again: finished parts are kept"
             ) from error
         if error.errno in _DENIED:
-            raise InputError(
-                "a folder that can be written",
-                got=f"{path} ({os.strerror(error.errno or 0).lower()})",
-                hint="another output folder",
-            ) from error
+            raise _refuse_place(path, os.strerror(error.errno or 0).lower()) from error
         if error.errno == errno.ENAMETOOLONG:
             name = str(error.filename or path)
             raise InputError("a path that the file system takes", got=f"one of {len(name)} characters") from error
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            raise InputError(
-                "a folder", got=f"a file at {error.filename or path}", hint="another output folder"
-            ) from error
+            place = _find_file(Path(error.filename or path))
+            raise InputError("a folder", got=f"a file at {place}", hint="another output folder") from error
         raise
+
+
+def check_output_folder(path: Path | str) -> None:
+    """Refuse a folder that cannot be made or written, before any work; an address is left to what writes there.
+
+    A folder that is there and holds something is left to the work, which may have nothing more to write.
+
+    Raises
+    ------
+    InputError
+        A file lies there or on the way; the folder, or the nearest one above it that there is, cannot be written.
+    """
+    if is_address(path):
+        return
+    path = Path(path)
+    with explain_write_errors(path):
+        above = next((each for each in (path, *path.parents) if os.path.lexists(each)), Path())
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(above))
+        if above == path and any(path.iterdir()):
+            return
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise _refuse_place(above, os.strerror(errno.EACCES).lower())
+        try:
+            Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=above)).rmdir()
+        except FileNotFoundError as error:
+            raise _refuse_place(above, "where nothing can be made") from error
+
+
+def _refuse_place(place: Path | str, why: str) -> InputError:
+    return InputError("a folder that can be written", got=f"{place} ({why})", hint="another output folder")
+
+
+def _find_file(path: Path) -> Path:
+    """The file that stands on the way to a path."""
+    return next((each for each in reversed((path, *path.parents)) if each.exists() and not each.is_dir()), path)
 
 
 @contextlib.contextmanager
@@ -85,7 +116,10 @@ def open_atomic(path: Path | str, mode: str = "wb", *, durable: bool = False, **
     """
     path = Path(path)
     with explain_write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # as below /proc
+            raise _refuse_place(path.parent, "where nothing can be made") from error
         handle, temporary = tempfile.mkstemp(
             prefix=f"{TEMPORARY_PREFIX}{path.name}-", suffix=path.suffix, dir=path.parent
         )

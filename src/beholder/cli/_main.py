@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import os
 import re
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from cyclopts import App, CycloptsError
 
 from beholder import __version__
 from beholder._core.answers import Answered
-from beholder._core.files import explain_write_errors
+from beholder._core.files import check_output_folder, explain_write_errors
 from beholder._core.progress import set_quiet
 from beholder._core.wording import at_command_line
 from beholder.cli import _plain_signs as plain_signs
@@ -155,6 +156,16 @@ def run(tokens: Sequence[str], verbose: bool = False) -> int:
         return _run(tokens, verbose)
 
 
+def _find_output_folders(tokens: Sequence[str]) -> Iterator[str]:
+    """The folders that a command is told to write into, below none of its own; a dry run writes nothing."""
+    given = [part for token in tokens for part in (token.split("=", 1) if token.startswith("--") else [token])]
+    if {"--dry-run", "-D", "--directory", "--help", "-h"} & {*given}:
+        return
+    for name, value in itertools.pairwise(given):
+        if name in ("--out-path", "-op", "--output-dir") and not value.startswith("-"):
+            yield value
+
+
 def _write_scripts(tokens: Sequence[str]) -> bool:
     """Whether the command was written as a job array, which is not run."""
     if not any(token.startswith("--cluster") for token in tokens):
@@ -169,6 +180,8 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
         if read_array_task() is not None:
             listen_to_queue()
         with explain_write_errors("the output"):
+            for place in _find_output_folders(tokens):
+                check_output_folder(place)
             if not _write_scripts(tokens):
                 app(list(tokens))
     except SystemExit as stop:

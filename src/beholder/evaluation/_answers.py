@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import to_path_name
+from beholder._core.files import check_output_folder, to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
@@ -113,6 +113,7 @@ def answer_stimuli(
     --------
     >>> trials = answer_stimuli("squeezenet1_1", "cue_conflict/")  # doctest: +SKIP
     """
+    check_output_folder(out_path)
     if rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)
     asked = open_model(model, device if isinstance(model, str) else None, weights_seed)

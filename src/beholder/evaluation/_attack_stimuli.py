@@ -12,7 +12,7 @@ import numpy as np
 
 from beholder._core.cores import count_cores
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import to_path_name
+from beholder._core.files import check_output_folder, to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder._core.settings import keep_batch_size
@@ -151,6 +151,7 @@ def attack_stimuli(
     --------
     >>> found = attack_stimuli("squeezenet1_1", "images/", {"l2": [0.5, 3]})  # doctest: +SKIP
     """
+    check_output_folder(out_path)
     asked = open_model(model, device if isinstance(model, str) else None, weights_seed)
     names, sorted_radii = check_attacks(attacks, protocol.targets), read_radii(None, radii, asked.modality)
     found, drawn = _choose(collect_stimuli(asked, stimuli), n_stimuli, seed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import to_path_name
+from beholder._core.files import check_output_folder, to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
@@ -150,6 +150,7 @@ def classify_stimuli(
     --------
     >>> found = classify_stimuli("squeezenet1_1", "imagenet/val")  # doctest: +SKIP
     """
+    check_output_folder(out_path)
     if rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)
     asked = open_model(model, device if isinstance(model, str) else None, weights_seed)

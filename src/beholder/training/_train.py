@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from beholder._core.errors import InputError, OtherMachine, suggest_keywords
-from beholder._core.files import write_json
+from beholder._core.files import check_output_folder, write_json
 from beholder._core.hashing import hash_file, hash_settings
 from beholder._core.machine import describe_kind
 from beholder._core.progress import logger
@@ -196,6 +196,7 @@ n_drawn_validation, cache_gb
         validation_where=validation_where, augment=_list_augmentations(augment), background=background,
         snr=_pair(snr), n_drawn=n_drawn, n_drawn_validation=n_drawn_validation, cache_gb=cache_gb,
     )  # fmt: skip
+    check_output_folder(out_path)
     found = open_model(model, None if device is None else find_device(device), weights_seed)
     settings = resolve_settings(preset, found.modality, changes)
     place = str(found.device)

@@ -8,7 +8,7 @@ from typing import Any
 
 from beholder._core.cores import count_cores
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.files import explain_write_errors, to_path_name
+from beholder._core.files import check_output_folder, explain_write_errors, to_path_name
 from beholder._core.provenance import FILE_NAME, find_network, refuse_other_network
 from beholder._core.wording import format_count
 from beholder.activations import Activations
@@ -95,6 +95,7 @@ def write_exemplars(
     >>> bh.write_exemplars(best, "exemplars").as_posix()
     'exemplars/shapes'
     """
+    check_output_folder(out_path)
     acts = exemplars.acts
     preprocessing = model.preprocessing if model is not None else read_recorded_preprocessing(acts)
     if stimuli is None or (isinstance(stimuli, str | Path) and Path(stimuli).is_dir()):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.files import check_output_folder
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, extract, sort_layers
 from beholder.jobs import long_work
@@ -98,6 +99,7 @@ def record_units(
         raise InputError("units, whose value is the mean over space or tokens", got="pool", hint="extract")
     if units is not None and layers is not None:
         raise InputError("units or layers", got="both", hint="layers alone")
+    check_output_folder(out_path)
     observer = as_model(load_model(model, device=device or "auto", seed=seed) if isinstance(model, str) else model)
     observer = observer.with_axes(axes or {})
     names = list(layers) if layers is not None else find_record_layers(observer, units)

@@ -16,7 +16,7 @@ import torch
 from beholder._core.addresses import is_address, show_place
 from beholder._core.cores import count_cores
 from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, suggest_keywords
-from beholder._core.files import explain_write_errors, to_path_name
+from beholder._core.files import check_output_folder, explain_write_errors, to_path_name
 from beholder._core.hashing import to_canonical_json
 from beholder._core.progress import logger, tell
 from beholder._core.provenance import read_versions
@@ -216,6 +216,7 @@ def extract(
         overwrite=overwrite, pool_tokens=pool_tokens, axes=axes, compile=compile,
     )  # fmt: skip
     settings.check()
+    check_output_folder(out_path)
     observer = open_model(model, device, settings.seed)
     stimuli = collect_stimuli(observer, stimuli)
     store = Path(out_path) / (name or store_name(observer, settings))

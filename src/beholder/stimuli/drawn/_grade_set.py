@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import to_path_name, write_bytes
+from beholder._core.files import check_output_folder, to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
@@ -221,6 +221,7 @@ def grade_stimuli(
     --------
     >>> shown = grade_stimuli("images/", "contrast", [0.05, 0.1, 0.3, 1])  # doctest: +SKIP
     """
+    check_output_folder(out_path)
     options = options or GradeOptions()
     found = as_stimulus_set(stimuli)
     _check_grade(found, grade)

@@ -13,7 +13,7 @@ import numpy as np
 from torch import nn
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import explain_write_errors, read_json, to_path_name
+from beholder._core.files import check_output_folder, explain_write_errors, read_json, to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.settings import compare_settings
@@ -162,6 +162,8 @@ def make_metamers(
     >>> len(made), made.path.as_posix()
     (1, 'metamers/shapes')
     """
+    if out_path is not None:
+        check_output_folder(out_path)
     observer = open_model(model, device)
     check_tensors(observer)
     originals = collect_stimuli(observer, stimuli).pin()

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.files import explain_write_errors, to_path_name
+from beholder._core.files import check_output_folder, explain_write_errors, to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger
 from beholder.activations import check_path_names, list_asked_layers
@@ -139,6 +139,8 @@ def null_distribution(
     >>> len(null)
     20
     """
+    if out_path is not None:
+        check_output_folder(out_path)
     observer = open_model(model, device)
     check_tensors(observer)
     check_count(1 if n_pairs is None else n_pairs, "pair")

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.files import explain_write_errors, to_path_name, write_bytes
+from beholder._core.files import check_output_folder, explain_write_errors, to_path_name, write_bytes
 from beholder._core.progress import logger, tell
 from beholder._core.provenance import FILE_NAME, find_network, refuse_other_network
 from beholder._core.seeds import DEFAULT_SEED
@@ -175,6 +175,7 @@ def optimize_units(
         overwrite=overwrite,
     )  # fmt: skip
     chosen.check()
+    check_output_folder(out_path)
     observer = open_model(model, device, chosen.seed)
     asked = UnitList.collect(units, observer)
     if not len(asked):
