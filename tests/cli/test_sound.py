@@ -62,7 +62,7 @@ def test_extract_from_the_bundled_network(sounds: Path, tmp_path: Path, beholder
 def test_other_rates_and_lengths_are_adapted_and_said(
     tmp_path: Path, beholder: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("beholder.models.preprocessing._sound._told", set())
+    monkeypatch.setattr("beholder._core.progress._told", set())
     whole = make_syllable("sha", 5)
     save_sound(tmp_path / "in" / "sha.wav", resample_sound(whole, 16_000, 20_000)[:15_000], 20_000)
     save_sound(tmp_path / "in" / "long.wav", np.concatenate([np.zeros(8000), whole, np.zeros(8000)]), 16_000, rms=0.02)

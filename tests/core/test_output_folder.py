@@ -53,7 +53,7 @@ def test_it_is_found_before_network_and_stimuli(tmp_path: Path, capsys: pytest.C
         lambda: bh.make_metamers(nothing["no network"], nothing["no stimuli"], ["conv"], out_path=place),
         lambda: bh.null_distribution(nothing["no network"], nothing["no stimuli"], ["conv"], out_path=place),
         lambda: bh.optimize_units(nothing["no network"], "conv:1", out_path=place),
-        lambda: bh.record_units(nothing["no network"], nothing["no stimuli"], ["conv:1"], out_path=place),
+        lambda: bh.record_units(nothing["no network"], nothing["no stimuli"], "conv:1", out_path=place),
     ):
         with pytest.raises(bh.InputError, match="expected a folder; got a file at"):
             call()

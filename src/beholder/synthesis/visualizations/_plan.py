@@ -73,7 +73,7 @@ class VisualizationOptions:
         if self.max_loops is not None and self.max_loops < 0:
             raise InputError("--max_loops of 0 or more", got=str(self.max_loops))
         if self.recipe is not None and self.diversity is not None:
-            raise InputError("--recipe, or --diversity and --no_diversity", got="both")
+            raise InputError("--recipe, or --diversity", got="both")
         if self.max_loops is not None and self.recipe == "steered":
             raise InputError("--max_loops with --recipe searched", got="--recipe steered")
         if self.diversity is not None and not 0 <= self.diversity < math.inf:
