@@ -18,12 +18,11 @@ from beholder.report import write_report
 from beholder.report._embed import Budget
 from beholder.report._kind_units import UnitKind
 from beholder.report._section import Page
-from beholder.report._sounds import encode_sound
 from beholder.report._unit_histogram import draw_histogram
 from beholder.report._unit_overlay import find_scale, make_overlay
 from beholder.report._unit_thumbnails import PLANS, Thumbnailer, plan_thumbnails
 from beholder.report._unit_view import UnitGallery, format_verdict
-from beholder.stimuli import read_model_stimuli, save_picture
+from beholder.stimuli import encode_flac, read_model_stimuli, save_picture
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -183,13 +182,13 @@ def test_sounds_keep_their_samples():
     import soundfile
 
     rate, times = 48_000, np.arange(24_000) / 48_000
-    uri = encode_sound(np.sin(2 * np.pi * 440 * times).astype(np.float32), rate)
-    samples, found = soundfile.read(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    heard = encode_flac(np.sin(2 * np.pi * 440 * times).astype(np.float32), rate)
+    samples, found = soundfile.read(io.BytesIO(heard))
     assert (found, len(samples)) == (16_000, 8_000)
     expected = np.sin(2 * np.pi * 440 * np.arange(8_000) / 16_000)
     assert np.abs(samples[200:-200] - expected[200:-200]).max() < 0.01
-    loud = encode_sound(np.array([0.0, 3.0, -3.0], np.float32), 8_000)
-    samples, _ = soundfile.read(io.BytesIO(base64.b64decode(loud.partition(",")[2])))
+    loud = encode_flac(np.array([0.0, 3.0, -3.0], np.float32), 8_000)
+    samples, _ = soundfile.read(io.BytesIO(loud))
     assert np.abs(samples).max() == pytest.approx(1, abs=1e-3)
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 
 from beholder.report._embed import to_data_uri
-from beholder.stimuli import resample_sound
+from beholder.stimuli import encode_flac, resample_sound
 
 SOUND_PATTERNS = ("*.wav", "*.WAV", "*.flac", "*.ogg", "*.mp3")
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-_RATE = 16_000
 _LEAST_RATE = 1_000
 _SKETCH_RATE = 20_000
 SOUND_PICTURE_BYTES = 9_000
@@ -26,7 +24,9 @@ def is_sound(path: Path) -> bool:
 
 def show_sound(samples: np.ndarray, rate: int) -> tuple[str, str]:
     """What a sound looks like and the sound itself, as data URIs."""
-    return to_data_uri(draw_sound(samples, rate), "image/svg+xml"), encode_sound(samples, rate)
+    return to_data_uri(draw_sound(samples, rate), "image/svg+xml"), to_data_uri(
+        encode_flac(samples, rate), "audio/flac"
+    )
 
 
 def draw_sound(samples: np.ndarray, rate: int) -> bytes:
@@ -39,15 +39,3 @@ def draw_sound(samples: np.ndarray, rate: int) -> bytes:
     low_rate = min(rate, _SKETCH_RATE)
     fewer = samples if rate == low_rate else resample_sound(samples, rate, low_rate)
     return render_sound(samples, rate, sketch_cochleagram(fewer, low_rate), list_sketch_frequencies(low_rate))
-
-
-def encode_sound(samples: np.ndarray, rate: int) -> str:
-    """A sound as a data URI of FLAC, 16 bits, at most 16 kHz; louder than full scale is brought down to it."""
-    import soundfile
-
-    if rate > _RATE:
-        samples, rate = resample_sound(samples, rate, _RATE), _RATE
-    peak = float(np.abs(samples).max(initial=0.0))
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples / max(1.0, peak), rate, format="FLAC", subtype="PCM_16")
-    return to_data_uri(buffer.getvalue(), "audio/flac")

@@ -124,6 +124,7 @@ from .sets._set import StimulusSet as StimulusSet
 from .sets._set import name_conditions as name_conditions
 from .sets._unpack import unpack_stimuli as unpack_stimuli
 from .sounds._player import embed_player as embed_player
+from .sounds._player import encode_flac as encode_flac
 from .sounds._sound import load_sound as load_sound
 from .sounds._sound import resample_sound as resample_sound
 from .sounds._sound import save_sound as save_sound

@@ -58,15 +58,30 @@ def encode_player(samples: np.ndarray, rate: int) -> tuple[bytes, float]:
     samples : (n_samples,) or (1, n_samples), float
     rate : int
     """
+    mono = samples.reshape(-1) if samples.ndim == 1 or samples.shape[0] == 1 else samples.mean(axis=-1)
+    return encode_flac(mono[: round(_MOST_SECONDS * rate)], rate), len(mono) / rate
+
+
+@suggest_keywords
+def encode_flac(samples: np.ndarray, rate: int) -> bytes:
+    """A sound to be heard in a page: FLAC, 16 bits, at most 16 kHz; louder than full scale is brought down to it.
+
+    Parameters
+    ----------
+    samples : (n_samples,), float
+    rate : int
+        Samples a second.
+
+    Examples
+    --------
+    >>> encode_flac(np.zeros(800), 8_000)[:4]
+    b'fLaC'
+    """
     import soundfile
 
-    mono = samples.reshape(-1) if samples.ndim == 1 or samples.shape[0] == 1 else samples.mean(axis=-1)
-    seconds = len(mono) / rate
-    mono = mono[: round(_MOST_SECONDS * rate)]
     if rate > _RATE:
-        mono, rate = resample_sound(mono, rate, _RATE), _RATE
+        samples, rate = resample_sound(samples, rate, _RATE), _RATE
+    peak = float(np.abs(samples).max(initial=0.0))
     buffer = io.BytesIO()
-    soundfile.write(
-        buffer, mono / max(1.0, float(np.abs(mono).max(initial=0.0))), rate, format="FLAC", subtype="PCM_16"
-    )
-    return buffer.getvalue(), seconds
+    soundfile.write(buffer, samples / max(1.0, peak), rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
