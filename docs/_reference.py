@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from _reference_page import write_definition, write_source, write_text
+from _reference_page import write_cell, write_definition, write_source, write_text
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 
@@ -69,7 +69,7 @@ class Name:
     def summary(self) -> str:
         """What it is, in one line of a table."""
         line = " ".join(self.found.text.strip().partition("\n\n")[0].split())
-        return write_text(line, lambda name: f"`{name.strip('~').rpartition('.')[2]}`").strip().replace("|", "\\|")
+        return write_cell(line, lambda name: f"`{name.strip('~').rpartition('.')[2]}`")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -15,6 +15,10 @@ Link = Callable[[str], str]
 """A name as code, with a link where it has a page."""
 
 _ROLE = re.compile(r":(?:func|class|meth|data|mod|attr):`([^`]+)`")
+_MATH = re.compile(r":math:`([^`]+)`")
+_NORM = re.compile(r"\\\||\\lVert ?| ?\\rVert")
+_BARE_BAR = re.compile(r"(`[^`]*`)|\|")
+"""Code, in which a bar does not end a cell and a backslash is shown; a bar elsewhere."""
 _WIDTH = 100
 _SHOWN_LINES = 45
 """Sources of at most so many lines are shown."""
@@ -156,17 +160,18 @@ def write_docstring(text: str, defaults: dict[str, str | None], link: Link, leve
                 default = [_tell_default(each.name, defaults)] if is_taken else []
                 cells = [
                     f"`{each.name}`",
-                    _cell(str(each.annotation or ""), link, is_type=True),
+                    write_cell(str(each.annotation or ""), link, is_type=True),
                     *default,
-                    _cell(each.description, link),
+                    write_cell(each.description, link),
                 ]
                 parts.append(f"| {' | '.join(cells)} |")
             parts.append("")
         elif kind in (DocstringSectionKind.returns, DocstringSectionKind.yields, DocstringSectionKind.raises):
             parts += [f"**{kind.value.capitalize()}**\n", "| type | meaning |", "|---|---|"]
             parts += [
-                f"| {_cell(str(each.annotation or ''), link, is_type=True)} | {_cell(each.description, link)} |"
+                f"| {write_cell(str(each.annotation or ''), link, is_type=True)} | {told} |"
                 for each in value
+                for told in [write_cell(each.description, link)]
             ]
             parts.append("")
         elif kind is DocstringSectionKind.examples:
@@ -182,14 +187,16 @@ def write_docstring(text: str, defaults: dict[str, str | None], link: Link, leve
 
 def _tell_default(name: str, defaults: dict[str, str | None]) -> str:
     default = defaults.get(name.strip("*"), "")
-    return "needed" if default is None else f"`{default}`".replace("|", "\\|") if default else ""
+    return "needed" if default is None else f"`{default}`" if default else ""
 
 
-def _cell(text: str, link: Link, *, is_type: bool = False) -> str:
-    line = " ".join(text.split()).replace("|", "\\|")
+def write_cell(text: str, link: Link, *, is_type: bool = False) -> str:
+    """Text in a cell of a table: on one line, its bars escaped."""
+    line = " ".join(text.split())
     if is_type:
+        line = line.replace("|", "\\|")
         return re.sub(r"[A-Za-z_][\w.]*", lambda found: link(found[0]) if found[0][0].isupper() else found[0], line)
-    return write_text(line, link).strip()
+    return _BARE_BAR.sub(lambda found: found[1] or "\\|", write_text(line, link).strip())
 
 
 def _fence(example: str) -> str:
@@ -199,7 +206,7 @@ def _fence(example: str) -> str:
 def write_text(text: str, link: Link) -> str:
     """Text whose roles are links and whose double backquotes are single ones; blocks after ``::`` are code."""
     text = _ROLE.sub(lambda found: link(found[1]), text).replace("``", "`")
-    text = re.sub(r":math:`([^`]+)`", r"`\1`", text)
+    text = _MATH.sub(lambda found: f"`{_NORM.sub('‖', found[1])}`", text)
     return re.sub(r"::(?=\n\n)", ":", text) + "\n"
 
 

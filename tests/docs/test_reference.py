@@ -52,6 +52,16 @@ def test_every_line_says_something(pages: dict[str, str]) -> None:
     assert empty == []
 
 
+def test_bars_are_read_as_bars_in_code_and_end_no_cell(pages: dict[str, str]) -> None:
+    """Code shows its backslashes: norms are written by their sign, and a bar in code needs no escape in a table."""
+    code = {
+        path: re.findall(r"`[^`\n]*`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+        for path, text in pages.items()
+    }
+    assert not {path: bad for path, each in code.items() if (bad := [one for one in each if "\\|" in one])}
+    assert "`‖f(x) - f(s)‖ / ‖f(s)‖`" in pages["reference/synthesis/make_metamers.md"]
+
+
 def test_no_two_pages_are_one_where_case_does_not_count(pages: dict[str, str]) -> None:
     assert len({path.lower() for path in pages}) == len(pages)
 

@@ -115,6 +115,20 @@ def test_names_that_are_left_out_are_told_and_alike_on_both_axes():
     assert "of 90 names" in ax.get_xlabel()
 
 
+@pytest.mark.parametrize("n", [40, 64, 100])
+def test_an_rdm_of_its_own_fits_into_its_figure(n):
+    assert not find_overlaps(plot_rdm(make_rdm(n)).figure)
+
+
+def test_categories_of_one_stimulus_each_are_its_labels():
+    names = [f"star_{i:02d}" for i in range(20)]
+    ax: Any = plot_rdm(make_rdm(20), categories=names)
+    assert [label.get_text() for label in ax.get_yticklabels()] == names and not ax.collections
+    assert ax.get_window_extent().width > plot_rdm(make_rdm(20)).get_window_extent().width * 0.99
+    fig = plot_rdms({"a": make_rdm(20), "b": make_rdm(20, 1)}, categories=names)
+    assert not find_overlaps(fig) and not any(ax.collections for ax in fig.axes[:2])
+
+
 def test_rdms_share_one_scale_and_no_words_overlap():
     names = [f"a rather long category {i}" for i in range(16)]
     categories = [name for name in names for _ in range(3)]

@@ -160,7 +160,7 @@ def test_values_out_of_range_do_not_pass(tmp_path: Path) -> None:
 
 def test_a_folder_of_other_sizes_names_the_preprocessing(files: list[Path], tmp_path: Path) -> None:
     net = wrap(make_module(), input_shape=(3, 64, 64), input_range=(0, 1))
-    message = r"pictures of 64 × 64 pixels.*got .*12 × 12 pixels; try wrap\(\.\.\., preprocess=ImagePreprocessing\("
+    message = r"pictures of 64 × 64 pixels.*got .*12 × 12 pixels.*; try wrap\(\.\.\., preprocess=ImagePreprocessing\("
     with pytest.raises(StimulusError, match=message) as raised:
         bh.extract(net, files[0].parent, ["0"], out_path=tmp_path)
     way = str(raised.value).split("preprocess=")[1].split("), which")[0]
@@ -190,6 +190,16 @@ def test_a_network_of_another_shape_is_told_by_trying(files: list[Path], tmp_pat
     ):  # fmt: skip
         with pytest.raises(InputError, match=r"runs on, such as \(1, 28, 28\); got \(3, 12, 12\)"):
             call(wrap(lenet, name="lenet"))
+    colour = nn.Sequential(nn.Conv2d(3, 4, 5), nn.Flatten(), nn.Linear(4 * 28 * 28, 2))
+    for net, constants, meant in (
+        (lenet, "white=WHITE", "value that white had"),
+        (colour, "mean=MEAN, std=STD", "mean and std"),
+    ):
+        with pytest.raises(InputError, match=rf"{constants}\)\), with the {meant}.*its training") as raised:
+            wrap(net, name="own")(files)
+        way = str(raised.value).split("preprocess=")[1].split("), with")[0]
+        with pytest.raises(NameError):  # pasted as it is, no number comes out
+            eval(way, {"ImagePreprocessing": ImagePreprocessing, "GreyPreprocessing": GreyPreprocessing})
     with pytest.raises(InputError, match=r"such as \(1, 12, 12\).*try wrap\(\.\.\., input_shape=\(1, 12, 12\)\)"):
         wrap(make_module(1))(files)
 

@@ -172,6 +172,8 @@ def plan(
         {"index": task.index, "n_trials": len(task.raw_trials), "n_catch_trials": len(task.raw_catch_trials)}
         for task in made.tasks
     ]
+    if len(made) > 1 and settings.sessions.n == 1:
+        logger.info("one participant does one of the %s", format_count(len(made), "task"))
     output.print([_describe(made), str(path)], {"tasks": rows, "files": list_files([path])})
 
 

@@ -20,7 +20,7 @@ Database = Annotated[str, Parameter(name="--db")]
 
 LAN_WARNING = (
     "anybody with this link can take part; it goes over plain http, so others in this network can read answers and\n"
-    "change pages: for colleagues and try-outs, not for data of participants (docs/deploying.md)"
+    "change pages: for colleagues and try-outs, not for data of participants"
 )
 _LONGEST_WAIT_S = 365 * DAY_S
 

@@ -87,6 +87,7 @@ def plot_rdm(
         A figure of one-column width is made without it.
     categories : sequence of str, (n_stimuli,), optional
         Category of each stimulus. Stimuli are brought together by category, in order of first appearance.
+        Where each stimulus is a category of its own, these are its ``labels``.
     labels : sequence of str, (n_stimuli,), optional
         Name of each stimulus, written on both axes; in place of those of the categories, whose blocks stay marked. A
         figure of its own grows with their number. Where there are too many, both axes leave out the same, and say so.
@@ -113,6 +114,7 @@ def plot_rdm(
     >>> ax.figure.savefig("rdm.png")
     """
     matrix = check_rdm(rdm)
+    categories, labels = _settle_names(categories, labels)
     order, blocks = group_by_category(categories, len(matrix))
     names = _order_labels(labels, order)
     shown = 100 * rank_rdm(matrix) if rank else matrix
@@ -130,7 +132,7 @@ def plot_rdm(
             fig = ax.get_figure()
             assert fig is not None
             add_colorbar(fig, image, [ax], name=name or (RANK_NAME if rank else "Dissimilarity"))
-        if names:
+        if names or own:
             ax.set_anchor("SW")  # where the names are: a colour bar moves the picture away from them
     if own:
         fit_labels(ax)
@@ -163,6 +165,7 @@ def plot_rdms(
     """
     if not rdms:
         raise InputError("at least one RDM", got="none")
+    categories, labels = _settle_names(categories, labels)
     n_columns = min(n_columns, len(rdms))
     n_rows = math.ceil(len(rdms) / n_columns)
     matrices = {title: check_rdm(rdm) for title, rdm in rdms.items()}
@@ -189,6 +192,15 @@ def plot_rdms(
             ax.set_anchor("SW")
     fit_labels(fig)
     return fig
+
+
+def _settle_names(
+    categories: Sequence[str] | None, labels: Sequence[str] | None
+) -> tuple[Sequence[str] | None, Sequence[str] | None]:
+    """Categories and labels; where each stimulus is a category of its own, blocks say nothing, and names are labels."""
+    if categories is None or len(categories) < 2 or len(set(map(str, categories))) < len(categories):
+        return categories, labels
+    return None, categories if labels is None else labels
 
 
 def _order_labels(labels: Sequence[str] | None, order: np.ndarray) -> list[str]:

@@ -304,7 +304,7 @@ class PublicAddress:
             raise InputError(
                 "the https address that people will open, such as https://lab.example.org or "
                 "https://www.example.edu/lab/study1/", got=repr(address),
-                hint="a reverse proxy with a certificate (docs/deploying.md)",
+                hint="a reverse proxy with a certificate",
             )  # fmt: skip
         return cls(f"https://{parts.netloc.lower()}", path)
 

@@ -125,10 +125,15 @@ def explain_shape_errors(model: Model, shape: tuple[int, ...]) -> Iterator[None]
         if not resized:
             way = f"wrap(..., input_shape={found})"
         elif found[0] == 1:
-            way = f"wrap(..., preprocess=GreyPreprocessing(resize={side}, crop={crop}, white=1))"
+            way = (
+                f"wrap(..., preprocess=GreyPreprocessing(resize={side}, crop={crop}, white=WHITE)), with the "
+                "value that white had in its training, 1 or 255"
+            )
         else:
-            constants = "mean=(0, 0, 0), std=(1, 1, 1)"
-            way = f"wrap(..., preprocess=ImagePreprocessing(resize={side}, crop={crop}, {constants}))"
+            way = (
+                f"wrap(..., preprocess=ImagePreprocessing(resize={side}, crop={crop}, mean=MEAN, std=STD)), with the "
+                "mean and std of its training: (0, 0, 0) and (1, 1, 1) if that was of pictures from 0 to 1"
+            )
         raise InputError(
             f"stimuli of a shape that {model.name} runs on, such as {found}", got=f"{tuple(shape)} ({reason})", hint=way
         ) from error
