@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.metamer_folders import write_metamers, write_null, write_sound_metamers
 
 from beholder.figures import PickerStimulus, render_picker
 from beholder.report import Page, write_report
-from beholder.report._kind_metamers import MetamerKind
+from beholder.report._kind_metamers import MetamerKind, _tell_match
 from beholder.stimuli import MetamerSet
 
 LAYERS = ("block1", "classifier")
@@ -63,8 +64,18 @@ def test_sounds_have_players_and_say_what_is_not_judged(tmp_path):
         card.sound.startswith("data:audio/flac") and card.source.startswith("data:image/svg+xml") for card in cards
     )
     assert "4 of 4 metamers are not tested" in section.warnings[0]
+    assert "beholder metamers null beholder:syllables@v1 FOLDER, with a FOLDER of natural sounds" in section.warnings[0]
     assert section.answer.endswith("not tested yet.")
     assert "random pairs" not in section.view.layers[0].charts[0].svg
+
+
+def test_metamers_that_are_neither_tested_nor_close_are_not_called_the_same(tmp_path):
+    close = {"passed": None, "db_snr": 30.0, "db_snr_saved": 20.1}
+    rows = [close, {**close, "passed": True, "db_snr_saved": 5.0}]
+    assert "are nearly the same" in _tell_match(rows, "look")
+    for other in ({**close, "db_snr_saved": 19.0}, {"passed": False, "db_snr": 19.0, "db_snr_saved": np.nan}):
+        told = _tell_match([close, other], "look")
+        assert "nearly the same" not in told and "here 19 to 20.1: at 20 dB" in told
 
 
 def test_an_unreadable_metamer_costs_only_itself(tmp_path):

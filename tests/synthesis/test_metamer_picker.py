@@ -42,4 +42,4 @@ def test_sounds_have_players():
     made = make_metamers(net, sounds, layers=["0"], iterations=3)
     data = _read(made._repr_html_())
     assert data["made"]["0 0 0"]["sound"].startswith("data:audio/wav")
-    assert data["originals"]["0"]["picture"].startswith("data:image/webp")
+    assert data["originals"]["0"]["picture"].startswith("data:image/svg+xml")

@@ -278,7 +278,20 @@ def test_a_null_after_a_make_that_was_stopped_has_the_layers_asked_for(
     assert set(null.layers) == {"conv", "head"}
     assert len(null) == 20
     assert "filled in:" not in caplog.text
-    assert "no metamers at" in caplog.text
+    assert f"no metamers of {model.name} at {out / 'testnet'} yet" in caplog.text
+
+
+def test_metamers_elsewhere_are_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "beholder")
+    model = make_net()
+    make_metamers(model, PICTURES[:1], ["conv"], measured=["conv"], iterations=2, out_path=tmp_path / "mine")
+    null_distribution(model, PICTURES, ["conv"], n_pairs=5, out_path=tmp_path / "null_dist")
+    assert f"at {tmp_path / 'metamers' / 'testnet'} yet" in caplog.text and "`metamers_path` names" in caplog.text
+    caplog.clear()
+    given = {"out_path": tmp_path / "null_dist", "metamers_path": tmp_path / "mine"}
+    null_distribution(model, PICTURES, ["conv"], n_pairs=5, **given)
+    assert "no metamers" not in caplog.text
+    assert read_metamer_table(tmp_path / "mine" / "testnet")["passed"].notna().all()
 
 
 def test_pairs_in_order_start_where_the_split_says() -> None:

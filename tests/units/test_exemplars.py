@@ -150,7 +150,7 @@ def test_pictures_of_exemplars(tmp_path: Path) -> None:
     with pytest.raises(bh.InputError, match="at least one stimulus"):
         best.plot(n=0)
     html = best._repr_html_()
-    assert html.count("<img") == 10
+    assert html.count("<img") == 10 and "least, 5 of 9 shown" in html and "tie" not in html
     assert "grey_19, activation" in html
     for path in folder.iterdir():
         path.unlink()
@@ -180,6 +180,23 @@ def test_the_top_of_a_unit_without_batches_and_queries(record: Record, values: n
     for asked, message in refused:
         with pytest.raises(bh.InputError, match=message):
             bh.find_exemplars(acts, str(UNITS[0]), **asked)
+
+
+def test_stimuli_that_tie_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    for i in range(20):
+        save_picture(folder / f"grey_{i:02d}.png", np.full((8, 8, 3), max(0, 12 * (i - 6)), np.uint8))
+    preprocessing = read_preprocessing({"kind": "image", "resize": 8, "crop": 8})
+    net = bh.wrap(nn.Sequential(nn.Conv2d(3, 2, 1)), preprocess=preprocessing, name="g")
+    net.module.requires_grad_(False)[0].weight.fill_(1.0)  # type: ignore[index]
+    acts = bh.record_units(net, folder, layers=["0"], out_path=tmp_path)
+    best = find_exemplars(acts, "0:1", top=9)
+    assert "; 7 of 20 tie for least, at " in repr(best) and "for most" not in repr(best)
+    assert "7 of 20 tie for least" in best.plot(n=2).get_title()
+    html = best._repr_html_()
+    assert html.count("<img") == 18 and "shown" not in html and "7 of 20 tie for least" in html
+    assert "9 of 12 shown" in find_exemplars(acts, "0:1", top=12)._repr_html_()
+    assert "tie for least or most in 2 units" in repr(find_exemplars(acts, ["0:0", "0:1"], num_batches=1))
 
 
 def test_queries_that_nobody_could_tell_apart_are_told(record: Record, caplog: pytest.LogCaptureFixture) -> None:

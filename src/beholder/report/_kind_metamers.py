@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.tables import list_rows
-from beholder._core.wording import count_items, format_count, use_plural, use_verb
+from beholder._core.wording import count_items, format_count, format_number, use_plural, use_verb
 from beholder.figures import colors_of_layers
 from beholder.report._metamer_charts import Chart, draw_losses, draw_null
 from beholder.report._metamer_view import (
@@ -42,6 +43,7 @@ from beholder.stimuli import (
 _SHARE_OF_PAGE = 0.6
 _TABLE_ROWS = 400
 _MOST_CURVES = 60
+_CLOSE_DB = 20
 _MEASURES = (("spearman", "Spearman", ""), ("pearson", "Pearson", ""), ("db_snr", "SNR", "dB"))
 _OWN_FILES = ("originals", "results.parquet", "judgements.parquet", "stimuli.csv")
 Measures = Mapping[tuple[str, str, int], Mapping[str, Any]]
@@ -90,8 +92,7 @@ class MetamerKind(SectionKind):
             n = verdicts.count("unknown")
             warnings.append(
                 f"{n:,} of {format_count(len(verdicts), 'metamer')} {use_verb(n, 'is')} not tested: "
-                "beholder metamers null makes the random pairs "
-                "that they are tested by."
+                f"{_name_null(made, item, noun)} makes the random pairs that they are tested by."
             )
         n_pairs = max((h.n_pairs for layer in null.values() for h in layer.values()), default=0)
         gallery = MetamerGallery(
@@ -112,7 +113,7 @@ class MetamerKind(SectionKind):
             title=f"What can {made.model} not tell apart{format_steps(item)}?",
             answer=_format_answer(made, noun),
             view=gallery,
-            explanation=_explain(noun, n_pairs),
+            explanation=_explain(own, noun, n_pairs),
             table=Table(columns, cells[:_TABLE_ROWS], page.link(item / "results.parquet"), len(cells)),
             method="Match is measured between the activations of original and metamer at the matched layer, of the "
             f"{noun} as saved and read again: dB = 20 log₁₀(‖original‖ / ‖difference‖). A metamer passes when "
@@ -227,15 +228,39 @@ def _format_answer(made: MetamerSet, noun: str) -> str:
     )
 
 
-def _explain(noun: str, n_pairs: int) -> str:
+def _name_null(made: MetamerSet, item: Path, noun: str) -> str:
+    """The command that tests metamers, typed beside the folder of all models' metamers."""
+    folder = item.resolve().parent.name
+    where = "" if folder == "metamers" else f" --metamers_path {shlex.quote(folder)}"
+    return f"beholder metamers null {shlex.quote(made.model)} FOLDER{where}, with a FOLDER of natural {noun},"
+
+
+def _tell_match(own: Sequence[Mapping[str, Any]], sense: str) -> str:
+    """That original and metamer are nearly the same to the network, where that is known; else how close they are."""
+    known = [row["db_snr"] if np.isnan(row["db_snr_saved"]) else row["db_snr_saved"] for row in own]
+    where = "at the layer named, original and metamer"
+    words = " to ".join(dict.fromkeys(format_number(value) for value in (min(known), max(known))))
+    if all(format_verdict(row) == "passed" or db >= _CLOSE_DB for row, db in zip(own, known, strict=True)):
+        return (
+            f"To the network, {where} are nearly the same: more alike than all random pairs, or to a tenth of the "
+            f"activation ({_CLOSE_DB} dB). Where they {sense} different to you, it has stopped caring about the "
+            "difference."
+        )
+    return (
+        f"How alike {where} are to the network is told in dB, here {words}: at {_CLOSE_DB} dB they "
+        f"differ by a tenth of the activation. Only where they are much alike and {sense} different to you has it "
+        "stopped caring about the difference."
+    )
+
+
+def _explain(own: Sequence[Mapping[str, Any]], noun: str, n_pairs: int) -> str:
     sense, verb = ("sound", "Play") if noun == "sounds" else ("look", "Compare")
     bars = (
         f"grey bars are {format_count(n_pairs, 'random pair')} of natural {noun}, the dashed line is the best of them; "
     )
     bars = bars if n_pairs else ""
     return (
-        f"To the network, at the layer named, original and metamer are nearly the same; where they {sense} different "
-        f"to you, it has stopped caring about the difference. {verb} them from early layers on the left to late ones "
+        f"{_tell_match(own, sense)} {verb} them from early layers on the left to late ones "
         f"on the right. Layer by layer, {bars}a dot is a metamer that passes, a cross one that fails, a ring one that "
         "is not tested; each blue line is the loss of one metamer."
     )

@@ -185,7 +185,8 @@ def _make_rows(
 
 def _list_facts(unit: UnitStimuli, one: UnitStimulus) -> tuple[tuple[str, str], ...]:
     percentile = None if one.percentile is None else f"{one.percentile:.4g}"
-    beaten = "beats, % of natural" if one.kind == "optimized" else "percentile"
+    beyond = f"% of stimuli that drive it {'more' if one.sign == 'min' else 'less'}"
+    beaten = "beats, % of natural" if one.kind == "optimized" else beyond
     facts = [
         ("layer", unit.layer),
         ("channel", str(unit.channel)),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 8
 _MOST_PICTURES = 5
+_MOST_OF_TOP = 9
+_WORDS = {"min": "least", "max": "most"}
 
 
 def find_most_extreme(exemplars: Exemplars, unit: int, sign: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,6 +43,25 @@ def find_most_extreme(exemplars: Exemplars, unit: int, sign: int, n: int) -> tup
     order = np.argsort(-ranks if SIGNS[sign] == "min" else ranks)[-n:]
     positions = exemplars.positions[unit, sign, :, :size].ravel()[order]
     return positions, exemplars.activations[unit, sign, :, :size].ravel()[order]
+
+
+def tell_ties(exemplars: Exemplars, unit: int) -> str:
+    """Which stimuli cannot be put in an order: those that drive a unit exactly as much as its least, or most.
+
+    Returns
+    -------
+    str
+        Such as ``9 of 40 tie for least, at 0``; empty where there are none.
+    """
+    n = exemplars.windows.n_stimuli
+    told = []
+    for i, sign in enumerate(SIGNS):
+        positions, activations = find_most_extreme(exemplars, unit, i, 1)
+        same = exemplars.positions[unit, i] == positions[0]
+        n_same = round(n * (1 - float(exemplars.percentiles[unit, i][same][0]) / 100))
+        if n_same > 1:
+            told.append(f"{n_same:,} of {n:,} tie for {_WORDS[sign]}, at {format_number(activations[0])}")
+    return "; ".join(told)
 
 
 def plot_exemplars(exemplars: Exemplars, unit: int = 0, n: int = 9, ax: Axes | None = None) -> Axes:
@@ -74,7 +95,7 @@ def plot_exemplars(exemplars: Exemplars, unit: int = 0, n: int = 9, ax: Axes | N
         rows[sign] = [prepare_stimulus(preprocessing, stimuli, stimuli.index_of(one)) for one in ids]
         captions[sign] = [format_number(value) for value in activations]
     axes = plot_stimulus_rows(rows, ax, captions=captions, value_range=preprocessing.input_range)
-    axes.set_title(str(exemplars.units[unit]))
+    axes.set_title("\n".join(filter(None, (str(exemplars.units[unit]), tell_ties(exemplars, unit)))))
     return axes
 
 
@@ -85,11 +106,14 @@ def format_exemplars(exemplars: Exemplars) -> str:
     except InputError:
         stimuli = None
     ids = exemplars.acts.stimulus_ids
+    n_references, is_top = exemplars.windows.n_references, exemplars.windows.top is not None
+    n = min(n_references, _MOST_OF_TOP if is_top else _MOST_PICTURES)
+    part = f", {n} of {n_references} shown" if n < n_references else ""
     rows = []
     for i, unit in enumerate(exemplars.units[:_MOST_SHOWN]):
-        cells = [str(unit)]
+        cells = ["<br>".join(filter(None, (str(unit), tell_ties(exemplars, i))))]
         for sign in range(len(SIGNS)):
-            positions, activations = find_most_extreme(exemplars, i, sign, _MOST_PICTURES)
+            positions, activations = find_most_extreme(exemplars, i, sign, n)
             told = [
                 f"{ids[row]}, activation {format_number(value)}"
                 for row, value in zip(positions, activations, strict=True)
@@ -103,7 +127,10 @@ def format_exemplars(exemplars: Exemplars) -> str:
         rows.append(cells)
     left = len(exemplars) - len(rows)
     return format_rows(
-        repr(exemplars), ("unit", "least", "most"), rows, f"and {format_count(left, 'unit')} more" if left else ""
+        repr(exemplars),
+        ("unit", *(f"{word}{part}" for word in _WORDS.values())),
+        rows,
+        f"and {format_count(left, 'unit')} more" if left else "",
     )
 
 

@@ -18,7 +18,7 @@ from beholder.activations import Activations, LayerActivations, iter_unit_values
 from beholder.models import Unit, UnitList
 from beholder.units._buckets import SIGNS, assign_released, assign_top, assign_unit, order_by_value
 from beholder.units._distribution import count_activations
-from beholder.units._exemplar_pictures import format_exemplars, plot_exemplars
+from beholder.units._exemplar_pictures import format_exemplars, plot_exemplars, tell_ties
 from beholder.units._recorded import list_sources
 from beholder.units._windows import Windows, plan_top, plan_windows
 
@@ -87,16 +87,28 @@ class Exemplars:
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
         head = f"Exemplars({len(self)} unit{'s' * (len(self) != 1)} of {self.model}{skipped}: "
         if w.top is not None:
-            return f"{head}the {w.top} least and the {w.top} most of {format_count(w.n_stimuli, 'stimulus')})"
+            several = f"the {w.top} least and the {w.top} most of {format_count(w.n_stimuli, 'stimulus')}"
+            return f"{head}{several}{self._tell_ties()})"
         return (
             f"{head}{w.num_batches} batches x 2 signs x {w.n_positions}, "
-            f"queries from ranks [{w.start_min}, {w.stop_min}) and [{w.start_max}, {w.stop_max}) of {w.n_stimuli})"
+            f"queries from ranks [{w.start_min}, {w.stop_min}) and [{w.start_max}, {w.stop_max}) of {w.n_stimuli}"
+            f"{self._tell_ties()})"
         )
+
+    def _tell_ties(self) -> str:
+        """Where the order is not that of activations, since several stimuli drive a unit alike."""
+        told = [words for i in range(len(self)) if (words := tell_ties(self, i))]
+        if len(self) == 1:
+            return f"; {told[0]}" if told else ""
+        return f"; several stimuli tie for least or most in {format_count(len(told), 'unit')}" if told else ""
 
     def to_pandas(self) -> pd.DataFrame:
         """One row an exemplar.
 
         Columns ``layer, channel, sign, batch, position, role, stimulus_id, source, rank, activation, percentile``.
+        ``rank`` is 0 for the weakest stimulus, whatever the sign; ``percentile`` is the share of stimuli, in %, that
+        the exemplar goes beyond: for ``max`` those that drive the unit less, for ``min`` those that drive it more.
+        Stimuli that tie have one percentile, and are in the order of their ids.
         """
         import pandas as pd
 

@@ -77,7 +77,7 @@ def _to_uri(data: bytes, media_type: str) -> str:
 
 def _tell(row: dict[str, Any]) -> str:
     """One line about a metamer."""
-    names = (("db_snr", "{} dB"), ("db_snr_saved", "{} dB as saved"), ("spearman", "Spearman {}"),
+    names = (("db_snr", "{} dB before saving"), ("db_snr_saved", "{} dB as saved"), ("spearman", "Spearman {}"),
              ("pearson", "Pearson {}"))  # fmt: skip
     words = [text.format(format_number(row[name])) for name, text in names if not math.isnan(row[name])]
     said = [str(row[f"prediction_{name}"]) for name in ("original", "metamer") if row[f"prediction_{name}"]]

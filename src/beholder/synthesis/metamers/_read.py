@@ -88,13 +88,15 @@ class Metamers:
     def __repr__(self) -> str:
         n_stimuli, n_layers = len({key[0] for key in self.keys}), len({key[1] for key in self.keys})
         own: pd.DataFrame = self.table.loc[self.table["layer"] == self.table["measured_layer"]]
-        level = f", median {format_number(float(np.median(own['db_snr'])))} dB" if len(own) else ""
+        is_saved = bool(own["db_snr_saved"].notna().all())
+        level = float(np.median(own["db_snr_saved" if is_saved else "db_snr"])) if len(own) else 0.0
+        match = f", median {format_number(level)} dB {'as saved' if is_saved else 'before saving'}" if len(own) else ""
         known: pd.DataFrame = own.loc[own["passed"].notna()]
-        verdict = f", {format_passed(known)} pass" if len(known) else ""
+        verdict = f", {format_passed(known)} pass" if len(known) else ", not tested" if len(own) else ""
         n_seeds = len({key[2] for key in self.keys})
         seeds = f" × {format_count(n_seeds, 'seed')}" if n_seeds > 1 else ""
         of = f"{format_count(n_stimuli, 'stimulus')} × {format_count(n_layers, 'layer')}{seeds}"
-        return f"Metamers({format_count(len(self), 'metamer')} of {self.model}: {of}{level}{verdict})"
+        return f"Metamers({format_count(len(self), 'metamer')} of {self.model}: {of}{match}{verdict})"
 
     def _repr_html_(self) -> str | None:
         """A picker of stimulus, layer and seed, with players for sounds, for notebooks."""
@@ -211,7 +213,7 @@ class Metamers:
         show_figure(self.plot)
 
     def plot(self, ax: Axes | None = None, *, stimuli: Sequence[str] | None = None) -> Axes:
-        """Originals and their metamers, a row a stimulus and a column a layer, with the match in decibels.
+        """Originals and their metamers, a row a stimulus and a column a layer, with the match in decibels, as saved.
 
         Parameters
         ----------
@@ -223,7 +225,8 @@ class Metamers:
 
         known = list(dict.fromkeys(key[0] for key in self.keys))
         chosen = known[:4] if stimuli is None else list(stimuli)
-        own = self.table[self.table["layer"] == self.table["measured_layer"]].set_index(KEY)["db_snr"]
+        rows_of = self.table[self.table["layer"] == self.table["measured_layer"]].set_index(KEY)
+        own = rows_of["db_snr_saved"].fillna(rows_of["db_snr"])
         images, originals = self.stimuli, self.originals
         rows: dict[str, list[np.ndarray]] = {}
         captions: dict[str, list[str]] = {}

@@ -176,10 +176,18 @@ def are_of(metamers: Path, model: Model, network: str | None) -> bool:
     return settings["model"]["name"] == model.name or find_network(settings) == network
 
 
+def _log_none(metamers: Path, model: Model) -> None:
+    """Say where no metamers were found, in Python as at the command line: they may lie elsewhere."""
+    logger.warning(
+        "no metamers of %s at %s yet: they are judged as they are made; `metamers_path` names another folder of all "
+        "models' metamers", model.name, metamers,
+    )  # fmt: skip
+
+
 def renew_verdicts(metamers: Path, null: Path, model: Model) -> None:
     """Fill percentiles and verdicts of a model's metamers in place, and say so."""
     if not is_metamer_set(metamers):
-        logger.info("no metamers at %s yet; they are judged as they are made", metamers)
+        _log_none(metamers, model)
         return
     folder = get_job_folder(metamers)
     settings = folder.read_settings()
@@ -201,6 +209,6 @@ def renew_verdicts(metamers: Path, null: Path, model: Model) -> None:
     if table["passed"].notna().any():
         logger.info("percentiles and verdicts filled in: %s", metamers / RESULTS)
     elif not len(table):
-        logger.info("no metamers at %s yet; they are judged as they are made", metamers)
+        _log_none(metamers, model)
     assert list(table.columns) == list(METAMER_COLUMNS)
     log_verdicts(table, null, model, metamers)
