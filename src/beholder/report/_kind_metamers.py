@@ -92,7 +92,8 @@ class MetamerKind(SectionKind):
             n = verdicts.count("unknown")
             warnings.append(
                 f"{n:,} of {format_count(len(verdicts), 'metamer')} {use_verb(n, 'is')} not tested: "
-                f"{_name_null(made, item, noun)} makes the random pairs that they are tested by."
+                f"{_name_null(made, item)}, with a FOLDER of natural {noun}, makes the random pairs that they are "
+                "tested by."
             )
         n_pairs = max((h.n_pairs for layer in null.values() for h in layer.values()), default=0)
         gallery = MetamerGallery(
@@ -228,11 +229,12 @@ def _format_answer(made: MetamerSet, noun: str) -> str:
     )
 
 
-def _name_null(made: MetamerSet, item: Path, noun: str) -> str:
+def _name_null(made: MetamerSet, item: Path) -> str:
     """The command that tests metamers, typed beside the folder of all models' metamers."""
     folder = item.resolve().parent.name
-    where = "" if folder == "metamers" else f" --metamers_path {shlex.quote(folder)}"
-    return f"beholder metamers null {shlex.quote(made.model)} FOLDER{where}, with a FOLDER of natural {noun},"
+    if folder == "metamers":
+        return f"beholder metamers null {shlex.quote(made.model)} FOLDER"
+    return f"beholder metamers null {shlex.quote(made.model)} FOLDER --metamers_path {shlex.quote(folder)}"
 
 
 def _tell_match(own: Sequence[Mapping[str, Any]], sense: str) -> str:
