@@ -33,15 +33,54 @@ def test_what_is_left_follows_from_what_this_run_did() -> None:
 
 def test_parts_of_slow_items_count_and_add_up_to_a_whole() -> None:
     clock = Clock()
-    pace = Pace(2, clock=clock)
+    pace = Pace(40, clock=clock)
     clock.now = 3.0
-    pace.add(0.1)
-    assert pace.describe_count("metamers") == "0 of 2 metamers (5.0 %)"
-    assert pace.find_rest() == pytest.approx(57)
-    for _ in range(19):
-        pace.add(0.1)
-    assert pace.is_done and pace.describe_count("metamers") == "2 of 2 metamers"
-    assert pace.describe_time() == "40/min, in 3.0 s"
+    pace.add(2.5)
+    assert pace.describe_count("metamers") == "2 of 40 metamers (6.2 %)"
+    for _ in range(15):
+        pace.add(2.5)
+    assert pace.is_done and pace.describe_count("metamers") == "40 of 40 metamers"
+    assert pace.describe_time() == "13/s, in 3.0 s"
+
+
+def test_few_slow_items_are_told_in_steps_and_what_came_before_the_first_counts_for_nothing() -> None:
+    """25 s until the first of 200 steps, then one a second."""
+    clock = Clock()
+    pace = Pace(1, clock=clock, steps=200)
+    told: list[str] = []
+    for second in [25.0, *map(float, range(26, 225))]:
+        clock.now = second
+        pace.add(1 / 200)
+        told.append(f"{pace.describe_count('metamers')}, {pace.describe_time()}")
+    assert told[0] == "1 of 200 steps, 25 s so far", "one step says nothing"
+    assert told[11] == "12 of 200 steps, 1.0 steps/s, 36 s so far, about 3.1 min left"
+    assert told[-1] == "1 of 1 metamers, 54 steps/min, in 3.7 min"
+    rests = [line.partition("about ")[2] for line in told]
+    assert not any(rests[:8]) and all(rests[8:-1])
+
+
+def test_many_slow_items_are_told_as_items() -> None:
+    clock = Clock()
+    pace = Pace(400, clock=clock, steps=200)
+    for second in range(1, 801):
+        clock.now = float(second)
+        pace.add(1 / 200)
+    assert pace.describe_count("metamers") == "4 of 400 metamers (1.0 %)"
+    assert pace.describe_time() == "18/h, 13.3 min so far, about 22.0 h left"
+
+
+def test_items_that_workers_finish_together_are_no_rate() -> None:
+    """16 at once after 10 s, and again: 1.6/s, not as fast as they came one behind the other."""
+    clock = Clock()
+    pace = Pace(1600, clock=clock)
+    for moment in (10.0, 20.0, 30.0):
+        clock.now = moment
+        for _ in range(16):
+            clock.now += 0.001
+            pace.add(1)
+        if moment == 10.0:
+            assert pace.rate is None
+    assert pace.rate is not None and 1.5 < pace.rate < 1.7
 
 
 def test_lines_come_in_the_first_seconds_then_more_rarely(caplog: pytest.LogCaptureFixture) -> None:
@@ -52,9 +91,10 @@ def test_lines_come_in_the_first_seconds_then_more_rarely(caplog: pytest.LogCapt
             clock.now = float(second)
             lines.advance(1)
     counts = [int(record.getMessage().split(": ")[1].split(" of")[0].replace(",", "")) for record in caplog.records]
-    assert counts[:4] == [2, 12, 22, 32]
+    assert counts[:4] == [2, 4, 14, 24], "soon, and as soon as it is known how long it takes"
     assert counts[-1] == 1000 and counts[-2] - counts[-3] >= 40
-    assert "about" in caplog.records[0].getMessage() and "about" not in caplog.records[-1].getMessage()
+    assert "about" not in caplog.records[0].getMessage() and "about" in caplog.records[1].getMessage()
+    assert "about" not in caplog.records[-1].getMessage()
 
 
 def test_slow_items_leave_nobody_in_the_dark(caplog: pytest.LogCaptureFixture) -> None:
@@ -67,10 +107,13 @@ def test_slow_items_leave_nobody_in_the_dark(caplog: pytest.LogCaptureFixture) -
             lines.look()
         lines.advance(0.5)
         lines.look()
+        clock.now = 16.0
+        lines.advance(0.5)
+        lines.look()
     assert [record.getMessage() for record in caplog.records] == [
         "make: 0 of 4 metamers, 2.0 s so far",
         "make: 0 of 4 metamers, 12 s so far",
-        "make: 0 of 4 metamers (12.5 %), 2.0/min, 15 s so far, about 1.8 min left",
+        "make: 1 of 4 metamers (25.0 %), 3.8/min, 16 s so far, about 48 s left",
     ]
 
 

@@ -21,14 +21,14 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / 3_600:.1f} h" if seconds < 3 * DAY_S else f"{seconds / DAY_S:.1f} days"
 
 
-def format_rate(per_second: float) -> str:
-    """A rate by the span in which something happens.
+def format_rate(per_second: float, unit: str = "") -> str:
+    """A rate by the span in which something happens, such as ``3.1 steps/s``.
 
     >>> [format_rate(r) for r in (120.0, 1.5, 0.2, 0.002)]
     ['120/s', '1.5/s', '12/min', '7.2/h']
     """
     for seconds, name in ((1, "s"), (60, "min"), (3_600, "h")):
         rate = per_second * seconds
-        if rate >= 1 or name == "h":
-            return f"{rate:.1f}/{name}" if rate < 9.95 else f"{rate:,.0f}/{name}"
+        if rate >= 1 - 1e-9 or name == "h":
+            return f"{rate:.1f}{unit}/{name}" if rate < 9.95 else f"{rate:,.0f}{unit}/{name}"
     raise AssertionError

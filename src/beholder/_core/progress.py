@@ -91,7 +91,7 @@ def relay_told(relay: Callable[[str, str | None], None] | None) -> None:
 
 @contextlib.contextmanager
 def show_progress(
-    label: str, total: int, unit: str = "", done: int = 0, *, tells_end: bool = True
+    label: str, total: int, unit: str = "", done: int = 0, *, tells_end: bool = True, steps: int = 0
 ) -> Generator[Advance]:
     """Show how far a piece of work is, how fast it goes, how long it has taken and will take.
 
@@ -107,6 +107,8 @@ def show_progress(
         Items finished by an earlier run.
     tells_end : bool
         Where there is no terminal, also the end of work that took a moment is a line.
+    steps : int
+        That an item takes, where it takes many: how far few items are is told in steps.
 
     Yields
     ------
@@ -117,7 +119,7 @@ def show_progress(
     if total <= 0 or not is_shown():
         yield lambda n: None
     elif is_notebook():
-        pace = Pace(total, done)
+        pace = Pace(total, done, steps=steps)
         with show_bar(label, lambda: _describe(pace, unit)):
             yield pace.add
     elif sys.stderr.isatty():
@@ -125,12 +127,12 @@ def show_progress(
             yield lambda n: None
             return
         try:
-            with _show_bar(label, Pace(total, done), unit) as advance:
+            with _show_bar(label, Pace(total, done, steps=steps), unit) as advance:
                 yield advance
         finally:
             _the_bar.release()
     else:
-        with LinePrinter(label, Pace(total, done), unit, tells_end=tells_end).keep_telling() as advance:
+        with LinePrinter(label, Pace(total, done, steps=steps), unit, tells_end=tells_end).keep_telling() as advance:
             yield advance
 
 

@@ -223,19 +223,19 @@ def end_dry_run() -> None:
 @suggest_keywords
 @contextlib.contextmanager
 def show_work(
-    label: str, total: int, unit: str = "", done: int = 0, *, n_bytes: int | None = None
+    label: str, total: int, unit: str = "", done: int = 0, *, n_bytes: int | None = None, steps: int = 0
 ) -> Generator[Advance]:
     """Show how far long work without shards is; in a dry run the block is left after some of it.
 
     Parameters
     ----------
-    label, total, unit, done
+    label, total, unit, done, steps
         As for :func:`show_progress`.
     n_bytes : int, optional
         That will be written, where that is known.
     """
     probe = _now.get()
-    how = show_progress(label, total, unit, done) if probe is None else None
+    how = show_progress(label, total, unit, done, steps=steps) if probe is None else None
     with how or probe.measure_work(label, total, unit, done, n_bytes) as advance:  # type: ignore[union-attr]
         yield advance
 

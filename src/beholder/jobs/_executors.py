@@ -126,7 +126,7 @@ def run_plan(
         n = min(n_workers, len(todo))
         tell_start(plan, todo, total, n, refuse_full_disk(worker, todo, folder))
         execute = EXECUTORS[choose_executor(n) if executor == "auto" else executor]
-        with show_progress(plan.name, total, plan.unit, done) as advance, note_interruption():
+        with show_progress(plan.name, total, plan.unit, done, steps=plan.steps) as advance, note_interruption():
             execute(plan, todo, worker, folder, n, lambda n: (advance(n), count(n))[0])
 
     before: list[dict[str, Any] | None] = [None] * len(plan.shards)

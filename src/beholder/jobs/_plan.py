@@ -46,12 +46,15 @@ class Plan:
     shards : tuple of Shard
     unit : str
         What the shards' sizes count, plural.
+    steps : int
+        That an item takes, where it takes many: progress tells few items in steps.
     """
 
     name: str
     settings: Mapping[str, Any]
     shards: tuple[Shard, ...]
     unit: str = "stimuli"
+    steps: int = 0
 
     @cached_property
     def hash(self) -> str:

@@ -31,6 +31,7 @@ from beholder.stimuli import (
     name_metamer,
     write_stimulus_manifest,
 )
+from beholder.synthesis.engine._parts import PartCounter
 from beholder.synthesis.engine._session import count_cores
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.engine._validate import check_count, check_tensors, make_example
@@ -239,13 +240,17 @@ def _make_in_memory(worker: MetamerWorker, seeds: Sequence[int], batch_size: int
     with worker.open_session() as session:
         maker = worker.open_maker(session)
         log_rectifiers(maker.plans.values())
-        with show_work(f"metamers {model.path_name}", n_metamers, "metamers") as advance:
-            started = [session.submit(maker.make, batch) for batch in batches]
-            for batch, finish in zip(batches, started, strict=True):
+        steps = worker.recipe.steps
+        with show_work(f"metamers {model.path_name}", n_metamers, "metamers", steps=steps) as advance:
+            parts = [PartCounter(advance, len(batch), len(batch) * steps) for batch in batches]
+            started = [
+                session.submit(maker.make, batch, None, part.count) for batch, part in zip(batches, parts, strict=True)
+            ]
+            for part, finish in zip(parts, started, strict=True):
                 made, empty = finish()
                 finished += made
                 skipped += [(task.stimulus_id, task.layer, task.seed, "all zero") for task in empty]
-                advance(len(batch))
+                part.end()
     if not finished:
         raise InputError("activations to match", got="layers that are zero everywhere", hint="other layers or stimuli")
     rows = [row for each in finished for row in make_rows(each, None, model.name, worker.recipe.name)]
@@ -319,7 +324,7 @@ def _run(
                     folder, hash_settings(settings), stimuli.ids, layers, seeds, hashes, settings["batch_size"],
                     work.announcement.make,
                 )  # fmt: skip
-                plan = Plan(f"metamers {output.name}", settings, shards, "metamers")
+                plan = Plan(f"metamers {output.name}", settings, shards, "metamers", worker.recipe.steps)
                 receipts = work.run(plan, worker, n_workers=n_workers)
                 if n_elsewhere:
                     work.wait(f"another run makes {n_elsewhere} of these metamers")

@@ -35,6 +35,7 @@ from beholder.stimuli import (
     read_metamer_table,
 )
 from beholder.synthesis.engine._checkpoint import describe_model
+from beholder.synthesis.engine._parts import PartCounter
 from beholder.synthesis.engine._session import count_cores, count_threads
 from beholder.synthesis.engine._validate import (
     check_count,
@@ -253,11 +254,15 @@ def _measure_in_memory(worker: NullWorker, seed: int, split: int) -> NullDistrib
         worker.open_session() as session,
         show_work(f"null {worker.model.path_name}", worker.n_pairs, "pairs") as advance,
     ):
-        started = [session.submit(worker.measure, session, layers, seed, split, block) for block in blocks]
+        counters = [PartCounter(advance, block.n_pairs, worker.count_most_passes(layers, block)) for block in blocks]
+        started = [
+            session.submit(worker.measure, session, layers, seed, split, block, counter.count)
+            for block, counter in zip(blocks, counters, strict=True)
+        ]
         parts = []
-        for block, finish in zip(blocks, started, strict=True):
+        for counter, finish in zip(counters, started, strict=True):
             parts.append(finish())
-            advance(block.n_pairs)
+            counter.end()
     columns = {}
     for i, layer in enumerate(layers):
         own = [(seed, split, block.index, part[i]) for block, part in zip(blocks, parts, strict=True)]

@@ -86,11 +86,15 @@ class NullWorker(SessionWorker):
         payload = shard.payload
         block = Block(payload["block"], payload["n_pairs"])
         buffer = io.BytesIO()
-        advance = self.count_steps(shard, block.n_pairs * len(self._group(payload["layers"])))
+        advance = self.count_steps(shard, self.count_most_passes(payload["layers"], block))
         values = self.measure(session, payload["layers"], payload["seed"], payload["split"], block, advance)
         np.save(buffer, values, allow_pickle=False)
         write_bytes(find_part(self.jobs, shard.key), buffer.getvalue())
         return {f"../{self.jobs.name}/parts/{shard.key}.npy": len(buffer.getvalue())}, {}
+
+    def count_most_passes(self, layers: Sequence[str], block: Block) -> int:
+        """How often a pair of a block goes through the network: once for each group of layers."""
+        return block.n_pairs * len(self._group(layers))
 
     def measure(
         self,

@@ -41,6 +41,7 @@ from beholder.synthesis.gradients._network import Network
 from beholder.synthesis.objectives._of_units import USUAL, make_unit_objective
 from beholder.synthesis.objectives._units import Channel
 from beholder.synthesis.visualizations._files import FOLDER, TABLE, TABLE_COLUMNS, Row, format_table
+from beholder.synthesis.visualizations._group import count_most_steps
 from beholder.synthesis.visualizations._plan import (
     RECIPES,
     VisualizationOptions,
@@ -276,7 +277,9 @@ def _run(
         naturals: dict[Unit, NaturalDistribution | None] = dict.fromkeys(members)
         if acts is not None:
             naturals |= _read_naturals(acts, members)
-        plan = Plan(f"visualize {output.name}", settings, make_shards(groups, naturals, options.n_images), "images")
+        shards = make_shards(groups, naturals, options.n_images)
+        steps = count_most_steps(1, options) // (len(SIGNS) * options.n_images)
+        plan = Plan(f"visualize {output.name}", settings, shards, "images", steps)
         worker = UnitWorker(
             model, recipe.input_shape, settings, count_cores(options.threads), output, recipe, options, naturals
         )
