@@ -121,3 +121,16 @@ def test_processes_hand_on_what_they_have_to_say(monkeypatch: pytest.MonkeyPatch
     progress.tell("%d stimuli", 3)
     progress.tell_once("padded (the first has %g s)", 0.5, key="padded")
     assert handed == [("3 stimuli", None), ("padded (the first has 0.5 s)", "padded")]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_what_is_slow_is_said_while_it_goes_on(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing of what is quick; the thread that would say it ends with the block."""
+    told, said = threading.Event(), list[str]()
+    monkeypatch.setattr(progress, "_SLOW_SECONDS", seconds)
+    monkeypatch.setattr(progress, "_tell_line", lambda line: (said.append(line), told.set()))
+    before = threading.active_count()
+    with progress.tell_slow("loading a network"):
+        assert seconds or told.wait(20)
+    assert said == ([] if seconds else ["loading a network ..."])
+    assert threading.active_count() == before

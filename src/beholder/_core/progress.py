@@ -33,6 +33,7 @@ Advance = Callable[[float], None]
 _FIRST_LINE_SECONDS, _LINE_EVERY_SECONDS, _LINE_SHARE = 2.0, 10.0, 0.05
 _LEAST_WAIT_SECONDS = 0.1
 _LONG_SECONDS = 30.0
+_SLOW_SECONDS = 3.0
 _WIDE = 110
 _OFF = ("0", "no", "off", "false")
 _quiet = False
@@ -136,6 +137,30 @@ def show_progress(
             yield advance
 
 
+@contextlib.contextmanager
+def tell_slow(doing: str) -> Generator[None]:
+    """Say what is being done, such as ``"loading resnet50"``, in one line if it takes longer than some seconds."""
+    if not is_shown():
+        yield
+        return
+    timer = threading.Timer(_SLOW_SECONDS, _tell_line, (f"{doing} ...",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _tell_line(line: str) -> None:
+    """To the log; where a script has set up none, to stderr."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("%s", line)
+    elif logger.level == logging.NOTSET:
+        sys.stderr.write(f"{line}\n")
+
+
 def _describe(pace: Pace, unit: str) -> tuple[float, str]:
     """The proportion that is done, and how many of how many, how fast, for how long."""
     return min(pace.count / pace.total, 1.0), f"{pace.describe_count(unit)}, {pace.describe_time()}"
@@ -232,10 +257,8 @@ class LinePrinter:
 
     def _tell(self, is_done: bool) -> None:
         words = self._label, self._pace.describe_count(self._unit), self._pace.describe_time()
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("%s: %s, %s", *words)
-        elif logger.level == logging.NOTSET and (self._has_told or not is_done):
-            sys.stderr.write("{}: {}, {}\n".format(*words))
+        if logger.isEnabledFor(logging.INFO) or self._has_told or not is_done:
+            _tell_line("{}: {}, {}".format(*words))
         self._has_told = True
 
     @contextlib.contextmanager

@@ -17,6 +17,7 @@ from beholder.cli._flags import (
     WeightsSeed,
     Words,
     flags,
+    look_up,
     take_network,
 )
 from beholder.cli._metamers_flags import SEED_NAMES
@@ -140,11 +141,12 @@ def adversarial(
     models
         Further networks, in the same table and picture.
     """
+    model, (folder,) = take_network([word, folder], model_name, "MODEL [FOLDER]")
+    names = [look_up(name) for name in (model, *(models or ()))]
     from beholder.analysis import evaluate_adversarial
     from beholder.models import load_model
 
-    model, (folder,) = take_network([word, folder], model_name, "MODEL [FOLDER]")
-    networks = [load_model(name, **vars(weights), seed=asked.weights_seed) for name in (model, *(models or ()))]
+    networks = [load_model(name, **vars(weights), seed=asked.weights_seed) for name in names]
     output.run(
         "adversarial", evaluate_adversarial, networks, folder, out_path=output.out / "attacked",
         save_stimuli=output.save_stimuli, overwrite=output.overwrite, **radii.read(), **vars(asked),

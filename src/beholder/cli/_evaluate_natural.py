@@ -64,9 +64,9 @@ def natural(
     model.directory
         A model directory: the network is taken from its build_network.py.
     """
+    named, rest = model.take(words, "MODEL [FOLDER]")
     from beholder.analysis import evaluate_natural
 
-    named, rest = model.take(words, "MODEL [FOLDER]")
     stimuli = rest if len(rest) > 1 else next(iter(rest), None)
     output.run(
         "natural", evaluate_natural, named.open(), stimuli, out_path=output.out / "natural", overwrite=output.overwrite,

@@ -197,6 +197,12 @@ class StimulusFlags:
         if self.balanced and self.fraction is None:
             raise InputError("--fraction with --balanced", got="--balanced alone")
 
+    def refuse_missing(self) -> None:
+        """As :meth:`check`; and raise where nothing is there, before anything that takes seconds."""
+        self.check()
+        if self.image_set is None and len(self.in_path) == 1:  # among several may be the network, which is told later
+            refuse_missing_stimuli(self.in_path)
+
     def read(self, ground_truth: str | None = None) -> StimulusSet:
         """The stimulus set, of which a fraction is not chosen yet."""
         from beholder.stimuli import list_assets, read_stimuli
@@ -218,6 +224,15 @@ class StimulusFlags:
         return (
             stimuli if self.fraction is None else stimuli.select_fraction(self.fraction, seed, balanced=self.balanced)
         )
+
+
+def refuse_missing_stimuli(paths: Iterable[str]) -> None:
+    """Raise where nothing is at one of several places, before anything that takes seconds."""
+    from beholder._core.addresses import is_address
+
+    missing = next((each for each in paths if not is_address(each) and not Path(each).exists()), None)
+    if missing is not None:
+        raise InputError("a folder of stimuli", got=f"nothing at {missing}")
 
 
 @flags
@@ -259,6 +274,18 @@ def name_network(word: str | None, flag: str | None) -> str:
         raise InputError("one network", got=f"{word} and -m {flag}", hint="leaving one of them out")
     if (name := flag if word is None else word) is None:
         raise InputError("MODEL, or -m MODEL", got="neither", hint="beholder models, which lists them")
+    return name
+
+
+def look_up(name: str) -> str:
+    """The name of a network, unless nothing here can answer to it: told before anything that takes seconds.
+
+    >>> look_up("alexnet")
+    'alexnet'
+    """
+    from beholder.models import refuse_unknown_name
+
+    refuse_unknown_name(name)
     return name
 
 

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
-from beholder.cli._flags import ModelName, WeightsSeed, align, flags
+from beholder.cli._flags import ModelName, WeightsSeed, align, flags, look_up
 from beholder.cli._model_flags import ModelFlags
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class FirstWordFlags(ModelFlags):
             return self, rest
         if not rest:
             raise InputError(usage, got="neither a network nor -D")
-        return dataclasses.replace(self, model_name=first), rest[1:]
+        return dataclasses.replace(self, model_name=look_up(first)), rest[1:]
 
     def open(self) -> Model:
         """The network, ready to run."""

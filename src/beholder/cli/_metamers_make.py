@@ -158,12 +158,13 @@ def make(
     out_path
         Folder for all models' metamers; default ./metamers/.
     """
-    from beholder.models import read_noise_mean
-    from beholder.synthesis import make_metamers
-
     named, rest = model.take(words, "MODEL STIMULI…, or IDX -D DIR")
     if not rest:
         raise InputError("stimuli: files, a folder, or their numbers in -F", got="none")
+    _look_for(rest)
+    from beholder.models import read_noise_mean
+    from beholder.synthesis import make_metamers
+
     network = named.open()
     scripts.log(network)
     stimuli, values = find_stimuli(rest, source, network), numbers.read()
@@ -211,6 +212,13 @@ def read_number(value: Any, name: str) -> Any:
     return number
 
 
+def _look_for(words: Sequence[str]) -> None:
+    """Raise where files or folders are missing, which may be numbers of stimuli; before the network is loaded."""
+    missing = [word for word in words if not Path(word).exists()]
+    if missing and not (len(missing) == len(words) and all(word.isdigit() for word in words)):
+        raise InputError("files or a folder of stimuli", got=f"nothing at {missing[0]}")
+
+
 def find_stimuli(words: Sequence[str], source: str | None, model: Model) -> StimulusSet:
     """The stimuli that words name: numbers of a set, files, or one folder or table."""
     from beholder.stimuli import as_stimulus_set, collect_files
@@ -224,9 +232,7 @@ def find_stimuli(words: Sequence[str], source: str | None, model: Model) -> Stim
     if source is not None and source not in _OWN_FILES:
         raise InputError("-F with numbers of stimuli", got=f"-F {source} with {words[0]}", hint="leaving -F out")
     paths = [Path(word) for word in words]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        raise InputError("files or a folder of stimuli", got=f"nothing at {missing[0]}")
+    _look_for(words)
     if len(paths) == 1 and (paths[0].is_dir() or paths[0].suffix in (".csv", ".tsv", ".parquet", ".h5", ".hdf5")):
         return as_stimulus_set(paths[0])
     folders = [path for path in paths if path.is_dir()]

@@ -65,10 +65,10 @@ def null(
     metamers_path
         Folder of all models' metamers whose verdicts are filled in; default ./metamers/.
     """
-    from beholder.synthesis import null_distribution
-
     named, rest = model.take(words, "MODEL FOLDER, or -D DIR")
     stimuli = _read(rest, in_path, named.directory)
+    from beholder.synthesis import null_distribution
+
     found = null_distribution(
         named.open(), stimuli, out_path=named.join(out_path), metamers_path=named.join(metamers_path or "metamers"),
         **vars(pairs), **vars(long),

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from beholder._core.errors import InputError
 from beholder._core.files import read_units_file, to_path_name
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.cli._flags import AxesFlags, Device, Hidden, ModelName, WeightFlags, flags, name_network
+from beholder.cli._flags import AxesFlags, Device, Hidden, ModelName, WeightFlags, flags, look_up, name_network
 
 if TYPE_CHECKING:
     from beholder.models import Model
@@ -35,7 +35,7 @@ class ModelFlags(WeightFlags, _NameFlags):
         """The same, with the network that the first word names, which is there unless a flag names it."""
         if word is None:
             return self
-        name = name_network(word, self.model_name)
+        name = look_up(name_network(word, self.model_name))
         return dataclasses.replace(self, model_name=name)
 
     def join(self, path: str) -> Path:

@@ -124,12 +124,12 @@ def optimize(
     input_shape
         Of one stimulus, for a network that takes any: --input_shape 3 224 224.
     """
-    from beholder.models import UnitList
-    from beholder.synthesis import optimize_units
-
     model, options = model.take_word(word), _settle_diversity(options, no_diversity)
     recording.check()
     read_units_file(path := model.find(units_file))
+    from beholder.models import UnitList
+    from beholder.synthesis import optimize_units
+
     network = model.load(path, axes, options.seed)
     units = UnitList.read(path, network)
     store = model.find_recording(recording.activations, lambda: network.path_name)

@@ -80,11 +80,12 @@ def record(
     rnd_seed
         Seed of --fraction, and of the weights of a model that ends in @random.
     """
+    model = model.take_word(word)
+    stimuli.refuse_missing()
     from beholder.models import ZERO_SHOT, UnitList, use_draft, use_labels
     from beholder.stimuli import read_targets
     from beholder.units import measure_accuracy, record_units
 
-    model = model.take_word(word)
     path = _find_units(model, units_file, layers)
     found = stimuli.read(targets if stimuli.image_set else None)
     own = read_targets(targets, len(found)) if targets and not stimuli.image_set else None
@@ -202,11 +203,11 @@ def exemplars(
     overwrite
         Replace exemplars that were made otherwise.
     """
+    model = model.take_word(word)
     from beholder.activations import Activations
     from beholder.models import UnitList
     from beholder.units import find_exemplars, write_exemplars
 
-    model = model.take_word(word)
     if (units_file is None) == (unit is None):
         raise InputError("--units_file FILE or --unit LAYER:CHANNEL", got="none" if unit is None else "both")
     asked = UnitList(tuple(unit)) if unit else model.find(units_file or "")  # pyright: ignore[reportArgumentType]

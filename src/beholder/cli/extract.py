@@ -29,6 +29,7 @@ from beholder.cli._flags import (
     WeightFlags,
     flags,
     list_files,
+    look_up,
     make_app,
     name_network,
 )
@@ -110,11 +111,11 @@ def extract(
     rnd_seed
         Seed of everything random, the weights of a model that ends in @random too.
     """
+    name = look_up(name_network(word, asked.model_name))
+    stimuli.refuse_missing()
     from beholder.activations import extract, list_asked_layers
     from beholder.models import load_model
 
-    name = name_network(word, asked.model_name)
-    stimuli.check()
     _check_flags(asked, name)
     steps, width = _plan_steps(asked)
     _check_address(asked, steps)

@@ -4,6 +4,7 @@ from .catalog._entries import register_model as register_model
 from .catalog._metamer_observers import list_metamer_observers as list_metamer_observers
 from .catalog._panel import load_panel as load_panel
 from .catalog._resolve import resolve_model as resolve_model
+from .catalog._sources_read import refuse_unknown_name as refuse_unknown_name
 from .definitions._base import SOURCES as SOURCES
 from .definitions._base import Alias as Alias
 from .definitions._base import ModelDefinition as ModelDefinition

@@ -9,6 +9,7 @@ from typing import Any, final
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder.models.catalog._elsewhere import refuse_name_elsewhere
+from beholder.models.catalog._sources_read import refuse_unknown_name
 from beholder.models.definitions._base import RANDOM, SOURCES, Alias, ModelDefinition, get_source
 from beholder.models.weights._card import ModelCard, find_card
 from beholder.models.weights._checkpoint import adapt_definition
@@ -181,6 +182,7 @@ def _find_blueprint(prefix: str, alias: Alias | None, tag: str | None) -> ModelD
         return get_source(source).find(model, tag)
     if colon and "/" not in source and len(source) > 1:
         raise UnknownNameError("model source", source, SOURCES.names())
+    refuse_unknown_name(prefix)
     for source in BARE_NAME_SOURCES:
         try:
             return get_source(source).find(prefix, tag)

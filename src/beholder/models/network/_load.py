@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beholder._core.errors import suggest_keywords
-from beholder._core.progress import tell_once
+from beholder._core.progress import tell_once, tell_slow
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.models.catalog._resolve import ResolvedModel, resolve_model
 from beholder.models.definitions._base import RANDOM, Alias
@@ -81,6 +81,23 @@ def load_model(
 
     if isinstance(name, Model):
         return name if device == "auto" else name.to(pick_device(device))
+    with tell_slow(f"loading {name if isinstance(name, str) else name.path_name}"):
+        return _load(name, pretrained, weights, model_path, device, meta=meta, seed=seed, keys=keys)
+
+
+def _load(
+    name: str | Alias,
+    pretrained: bool,
+    weights: str | None,
+    model_path: str | Path | None,
+    device: str,
+    *,
+    meta: bool,
+    seed: int,
+    keys: Mapping[str, str] | str | Path | None,
+) -> Model:
+    from beholder.models.definitions._devices import pick_device
+
     place = "meta" if meta else pick_device(device)
     resolved = resolve_model(name, pretrained=pretrained, weights=weights, model_path=model_path, check_file=not meta)
     if resolved.is_default and not meta:
