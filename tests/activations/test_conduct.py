@@ -161,7 +161,7 @@ def test_activations_that_find_no_room(
         again, _ = extract(network, stimuli, "conv", tmp_path / "short", batch_size=4)
     assert np.array_equal(again, whole) and "no room for the activations of two shards at once" in caplog.text
     failing = range(1, 10**6)
-    with pytest.raises(bh.BeholderError, match=r"expected room for the activations of \d+ stimuli, .* MB; got .*alloc"):
+    with pytest.raises(bh.BeholderError, match=r"expected room for the activations of \d+ stimuli, .*B; got .*alloc"):
         extract(network, stimuli, "conv", tmp_path / "none", batch_size=4)
 
 

@@ -90,7 +90,7 @@ def test_exports(tmp_path, file_format):
     names = [record["file"] for record in records]
     assert names[0] == f"activations.{file_format}"
     assert names[-1] == "file_names.txt"
-    assert records[0]["shape"] == ([6, 7] if file_format == "csv" else [6, 2, 3])
+    assert records[0]["shape"] == ([6, 7] if file_format in ("csv", "parquet") else [6, 2, 3])
     assert records[1]["shape"][0] == records[-1]["shape"][0] == 6
     single = describe_file(tmp_path / names[0])
     assert single.tables

@@ -34,8 +34,9 @@ def test_both_ways_give_the_same_and_both_at_once_are_refused(place: Path, behol
     assert beholder("layers", "beholder:shapes") == beholder("layers", "-m", "beholder:shapes")
     told = "expected one network; got beholder:shapes and -m alexnet; try leaving one of them out"
     images = ["--layers", "block5", "--in_path", str(place / "images")]
-    for command in (["layers"], ["extract", *images], ["units", "sample"], ["units", "maps"], ["replicate"]):
-        code, out, err = beholder(*command, "beholder:shapes", "-m", "alexnet")
+    both = ["beholder:shapes", "-m", "alexnet"]
+    for command in (["layers"], ["extract"], ["units", "sample"], ["units", "maps"], ["replicate"]):
+        code, out, err = beholder(*command, *both, *(images if command == ["extract"] else ()))
         assert (code, out) == (2, "") and told in err, err
     code, _, err = beholder("extract", *images)
     assert code == 2 and "expected MODEL, or -m MODEL; got neither" in err

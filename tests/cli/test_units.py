@@ -100,7 +100,7 @@ def test_files_go_where_folders_go(workplace: Path, beholder: Call) -> None:
     code, out, err = beholder(
         "stimuli", "grade", "--grade", "contrast", "--levels", "0.5", "-ip", *files, "-op", "graded"
     )
-    assert (code, out.splitlines()[0]) == (0, "4 images, 1 levels of contrast"), err
+    assert (code, out.splitlines()[0]) == (0, "4 images, 1 level of contrast"), err
     code, out, err = beholder("metamers", "null", "file:net.py", *files, "--layers", "0", "-N", "3")
     assert code == 0 and out.startswith("3 pairs"), err
     code, _, err = beholder("metamers", "null", "file:net.py", "images", files[0], "--layers", "0", "-N", "3")
@@ -215,7 +215,7 @@ def test_files_of_units_are_not_lost(workplace: Path, beholder: Call) -> None:
     ("command", "message"),
     [
         ("sample --n_units 3", "--model_name NAME"),
-        ("sample --model_name beholder:shapes --n_units 9999", "at most 1168 units"),
+        ("sample --model_name beholder:shapes --n_units 9999", "at most 1,168 units"),
         ("sample --model_name beholder:shapes --layers block9.conv", "block5.conv"),
         ("split 3 --units_file none.json", "no file at none.json"),
         ("record --model_name beholder:shapes --units_file none.json", "none.json"),

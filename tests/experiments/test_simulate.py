@@ -104,7 +104,7 @@ def test_people_and_simulations_are_kept_apart(tmp_path):
 
         session = store.write(lambda c: insert_session(c, "p1", b"t", 1, '{"main": [], "practice": []}', 1.0))
         store.write(lambda c: insert_event(c, session, Event(1.0, "join", "consent", {"screen": {"width": 1280}})))
-    with pytest.raises(InputError, match="1 people's"):
+    with pytest.raises(InputError, match="1 person's"):
         simulate_participants(experiment, tmp_path / "answers.sqlite", 3)
 
 

@@ -46,7 +46,7 @@ def test_sounds_are_lines_on_given_axes() -> None:
     [
         ({}, None, "at least one"),
         ({"x": []}, None, "at least one"),
-        ({"x": [np.zeros((3, 4, 4))]}, {"x": ["a", "b"]}, "1 captions for x; got 2"),
+        ({"x": [np.zeros((3, 4, 4))]}, {"x": ["a", "b"]}, "1 caption for x; got 2"),
         ({"x": [np.zeros((2, 4, 4))]}, None, r"got shape \(2, 4, 4\)"),
     ],
 )

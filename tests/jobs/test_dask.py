@@ -147,6 +147,8 @@ def test_dask_workers_that_are_killed_come_back(run: Callable, cluster: Any, tmp
 
 
 def test_an_interruption_ends_the_workers_processes(run: Callable, tmp_path: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background lacks
+
     def call(start: int) -> None:
         (tmp_path / f"pid{os.getpid()}").touch()
         time.sleep(60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -73,7 +74,7 @@ def test_workers_compute_with_the_callers_network(way: str, tmp_path: Path) -> N
     }[way]
     result = subprocess.run(
         [sys.executable, "-W", "error", *command], input=given, cwd=tmp_path, capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=120, check=False, env={**os.environ, "BEHOLDER_PROGRESS": "0"},
     )  # fmt: skip
     assert (result.returncode, result.stdout, result.stderr) == (0, "begun\nended\n", "")
 

@@ -148,7 +148,7 @@ def test_network_without_such_layers() -> None:
     model = bh.wrap(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), input_shape=(3, 2, 2))
     with pytest.raises(bh.InputError, match="layers=NAME"):
         find_unit_layers(model)
-    with pytest.raises(bh.InputError, match="input_shape"):
+    with pytest.raises(bh.InputError, match="layers=NAME"):
         find_unit_layers(bh.wrap(nn.Linear(7, 2)))
 
 

@@ -93,7 +93,7 @@ def test_missing_files_are_named_or_skipped(pictures):
         ("name,n\nc.png,1\n", "a column named file"),
         ("file\n", "at least one row"),
         ("file\nt.csv\n", "image or sound files"),
-        ("file\nc.png\nt.csv\n", "1 others"),
+        ("file\nc.png\nt.csv\n", "1 other"),
         ("file,target\nc.png,x\n", "integers in the column target"),
         ("file,target\nc.png,1.5\n", "integers in the column target"),
         ("file,id\nc.png,x\nimg/a.png,x\n", "ids that differ"),

@@ -9,12 +9,13 @@ import os
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors
+from beholder._core.interruptions import tell_kept
 from beholder._core.locks import take_lock
 from beholder._core.progress import show_progress
 
@@ -191,21 +192,11 @@ def _receive(url: str, part: Path, start: int, label: str, timeout: float, span:
             open(part, "ab" if resumed else "wb") as file,
             show_progress(label, megabytes, "MB", start // _MEGABYTE) as advance,
         ):
-            with _note_interruption(part):
+            with tell_kept(f"bytes that have come are kept in {part}; the same call goes on from them"):
                 received = _copy(response, file, start, advance)
             file.flush()
             os.fsync(file.fileno())
         return total is None or received == total
-
-
-@contextlib.contextmanager
-def _note_interruption(part: Path) -> Generator[None]:
-    """Say of Ctrl-C in the block that what has come is kept."""
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        stop.add_note(f"bytes that have come are kept in {part}; the same call goes on from them")
-        raise
 
 
 def _copy(response: http.client.HTTPResponse, file: IO[bytes], received: int, advance: Callable[[int], None]) -> int:

@@ -38,8 +38,8 @@ _LEAST_LAYERS = 3
 Line = Mapping[str, tuple[float, float, float]]
 
 
-@suggest_keywords
 @accept_old_keywords(shares="proportions")
+@suggest_keywords
 def plot_proportion_matrix(
     proportions: Any,
     rows: Sequence[str],

@@ -27,6 +27,7 @@ from typing import final
 
 from beholder._core.answers import Answered
 from beholder._core.errors import OutputError, suggest_keywords
+from beholder._core.interruptions import tell_kept
 from beholder._core.progress import Advance, logger, show_progress
 from beholder._core.sizes import format_bytes
 from beholder._core.wording import count_items, format_count, is_at_command_line
@@ -279,13 +280,6 @@ def tell_start(plan: Plan, todo: list[Shard], total: int, n_workers: int, n_byte
 
 @contextlib.contextmanager
 def note_interruption() -> Generator[None]:
-    """Say of Ctrl-C in the block that what is finished is kept."""
-    try:
+    """Say of Ctrl-C in the block that what is finished is kept; a dry run keeps nothing."""
+    with contextlib.nullcontext() if get_probe() is not None else tell_kept():
         yield
-    except KeyboardInterrupt as stop:
-        if get_probe() is None and CONTINUES not in getattr(stop, "__notes__", []):
-            stop.add_note(CONTINUES)
-        raise
-
-
-CONTINUES = "finished parts are kept; the same call goes on from them"

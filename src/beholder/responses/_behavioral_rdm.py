@@ -221,8 +221,8 @@ class BehavioralRDM:
         ]
 
 
-@suggest_keywords
 @accept_old_keywords(everybody="include_excluded", level_participants="standardize_within_participant")
+@suggest_keywords
 def make_behavioral_rdm(
     table: pd.DataFrame | Path | str, *, include_excluded: bool = False, standardize_within_participant: bool = False
 ) -> BehavioralRDM:

@@ -16,7 +16,7 @@ def stack_rdms(rdms: Any) -> np.ndarray:
     if isinstance(rdms, np.ndarray) and rdms.ndim == 2 and len(rdms) and rdms.dtype == np.float64:
         count_stimuli(rdms.shape[1])
         return rdms
-    rows = [condense_rdm(rdm) for rdm in rdms]
+    rows = [condense_rdm(rdm) for rdm in rdms]  # pyright: ignore[reportUnknownVariableType]
     if not rows or len({len(row) for row in rows}) > 1:
         raise InputError(
             "at least one RDM, all of the same stimuli", got=f"{len(rows)} of unlike size" if rows else "none"

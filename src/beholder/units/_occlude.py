@@ -33,8 +33,8 @@ from beholder.units._occlude_worker import FOLDER, OcclusionRecipe, OcclusionWor
 FORMAT = "beholder-occlusion-2"
 
 
-@suggest_keywords
 @accept_old_keywords(share="proportion")
+@suggest_keywords
 @long_work
 def occlude_units(
     model: Model,

@@ -205,7 +205,7 @@ def test_the_published_preset_is_the_published_protocol(tmp_path: Path) -> None:
     [
         ({"attacks": "apgd-ce", "steps": 200}, "steps with pgd among attacks; got attacks apgd-ce; try apgd_steps"),
         ({"attacks": ["random"], "keep": "last"}, "keep with pgd among attacks; got attacks random"),
-        ({"attacks": ["apgd-t", "random"], "random_start": True}, "random_start with pgd"),
+        ({"attacks": ["apgd-t", "random"], "random_start": True}, "random_start=True with pgd"),
         ({"apgd_steps": 200}, "apgd_steps with apgd-ce or apgd-t among attacks; got attacks pgd; try steps"),
     ],
 )

@@ -22,7 +22,7 @@ from beholder.activations.show._units import describe_stimuli, describe_units
 from beholder.jobs import find_job_folders
 from beholder.stimuli import is_model_stimuli
 
-_SUFFIXES = (".npy", ".h5", ".hdf5", ".pt", ".mat", ".csv", ".txt")
+_SUFFIXES = (".npy", ".h5", ".hdf5", ".pt", ".mat", ".csv", ".parquet", ".txt")
 _MOST_SHARDS = 8
 
 
@@ -298,6 +298,9 @@ def _find_head(path: Path) -> tuple[Sequence[int], str]:
         case ".csv":
             summary = _describe_csv(path)
             return [summary.facts["rows"], summary.facts["columns"]], "text"
+        case ".parquet":
+            summary = _describe_parquet(path)
+            return [summary.facts["rows"], summary.facts["columns"]], "table"
         case ".pt":
             return _find_tensor_head(path)
         case ".mat":

@@ -203,14 +203,14 @@ def _choose_catch(
         pools, found = [[usable for _ in dealt]], 0
         notes = [
             f"catch trials show units that a task's main trials show too: {format_count(len(units), 'unit')} for "
-            f"{n_trials} + {format_count(n_catch, 'trial')}; exemplars of "
+            f"{n_trials} + {n_catch} trials; exemplars of "
             f"{format_count(n_trials + n_catch, 'unit')} keep them apart"
         ]
     elif found >= 2:
         notes = [
             "catch trials show units of other sessions of the same "
             f"participant: {format_count(len(units), 'unit')} for "
-            f"{len(whole[0])} + {format_count(n_catch, 'trial')}; exemplars of "
+            f"{len(whole[0])} + {n_catch} trials; exemplars of "
             f"{format_count(len(whole[0]) + n_catch, 'unit')} keep them apart"
         ]
     return [[units[i] for i in row] for row in assign_catch(pools[found], len(units), n_catch, generator)], notes

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.interruptions import tell_kept
 from beholder._core.notebooks import render_table
 from beholder._core.progress import logger, show_progress
 from beholder._core.seeds import DEFAULT_SEED
@@ -28,7 +29,6 @@ from beholder.experiments.simulation._simulate import (
     pick_start,
     simulate_participant,
 )
-from beholder.jobs import note_interruption
 from beholder.responses import Event, insert_event
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def simulate_participants(
             (take_part or take_part_over_http)(experiment, seed) as go,
             open_server(experiment, store, clock=clock, limits=None, entropy=entropy) as server,
             show_progress("simulate", left, "participants") as advance,
-            note_interruption(),
+            tell_kept(),
         ):
             for _ in range(left):
                 number += 1

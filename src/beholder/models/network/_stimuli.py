@@ -38,12 +38,14 @@ _TOLERANCE = 1e-4  # of the range: what rounding does to values at its ends
 
 
 @suggest_keywords
-def collect_stimuli(model: Model | Preprocessing, source: Any, *, skip_bad: bool = False) -> StimulusSet:
+def collect_stimuli(
+    model: Model | Preprocessing, source: Any, *, skip_bad: bool = False, any_size: bool = False
+) -> StimulusSet:
     """The stimuli for a model, or for its preprocessing, from whatever :func:`beholder.stimuli.as_stimulus_set` takes.
 
     Floats of the shape that the network takes count as prepared: they must lie in ``input_range``. Everything else that
     looks like pictures (files, PIL pictures, ``uint8``, floats of other shapes in [0, 1]) is prepared as its file would
-    be.
+    be. ``any_size``: files need not be of the model's size, since something else cuts them to it.
 
     Raises
     ------
@@ -52,7 +54,8 @@ def collect_stimuli(model: Model | Preprocessing, source: Any, *, skip_bad: bool
         another range, which may be a picture or prepared.
     """
     if isinstance(source, StimulusSet):
-        check_sizes(model, source)
+        if not any_size:
+            check_sizes(model, source)
         return source
     array = _read_array(source)
     shape = model.input_shape
@@ -60,7 +63,8 @@ def collect_stimuli(model: Model | Preprocessing, source: Any, *, skip_bad: bool
         found = as_stimulus_set(source, skip_bad=skip_bad, shape=shape)
         if isinstance(found.arrays, np.ndarray) and found.kind == "image" and found.arrays.shape[1:] == shape:
             _check_prepared(model, found.arrays)
-        check_sizes(model, found)
+        if not any_size:
+            check_sizes(model, found)
         return found
     if shape is not None and array.shape == shape:
         array = array[None]

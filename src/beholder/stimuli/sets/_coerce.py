@@ -68,7 +68,7 @@ def as_stimulus_set(source: Any, *, skip_bad: bool = False, shape: tuple[int, ..
     >>> as_stimulus_set(np.zeros((5, 32, 32, 3), np.uint8))
     StimulusSet(5 images, 5 classes, arrays)
     >>> as_stimulus_set(np.zeros((32, 32, 3), np.uint8))
-    StimulusSet(1 images, 1 classes, arrays)
+    StimulusSet(1 image, 1 class, arrays)
     """
     if isinstance(source, StimulusSet):
         return source

@@ -149,7 +149,7 @@ def _open_drawn(
 
 
 def _read(data: Any, model: Model, settings: DataSettings) -> StimulusSet:
-    stimuli = collect_stimuli(model, data, skip_bad=False)
+    stimuli = collect_stimuli(model, data, any_size="crop" in (settings.augment or ()))
     check_modality(model, stimuli)
     return stimuli if settings.label_pattern is None else read_name_fields(stimuli, settings.label_pattern)
 
