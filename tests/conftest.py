@@ -50,6 +50,7 @@ def restored_logging() -> Iterator[None]:
     logger.handlers[:], logger.propagate = handlers, propagate
     logger.setLevel(level)
     set_quiet(False)
+    progress._told.clear()
 
 
 @pytest.fixture(autouse=True)

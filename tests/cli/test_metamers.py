@@ -392,7 +392,7 @@ def test_wrong_input_is_one_line(line: str, message: str, workplace: Path, behol
     assert (code, out) == (2, "")
     *others, last = err.strip().splitlines()
     assert message in last
-    usual = ("no weights were named", "published recipe", "document's script")
+    usual = ("no weights were named", "published recipe", "pictures are prepared as in")
     assert all(any(words in each for words in usual) for each in others)
     assert set(workplace.iterdir()) == before
 

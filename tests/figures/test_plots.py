@@ -117,7 +117,8 @@ def test_names_that_are_left_out_are_told_and_alike_on_both_axes():
 
 @pytest.mark.parametrize("n", [40, 64, 100])
 def test_an_rdm_of_its_own_fits_into_its_figure(n):
-    assert not find_overlaps(plot_rdm(make_rdm(n)).figure)
+    figure: Any = plot_rdm(make_rdm(n)).figure
+    assert not find_overlaps(figure)
 
 
 def test_categories_of_one_stimulus_each_are_its_labels():

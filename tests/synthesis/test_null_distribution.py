@@ -288,7 +288,7 @@ def test_metamers_elsewhere_are_asked_for(tmp_path: Path, caplog: pytest.LogCapt
     null_distribution(model, PICTURES, ["conv"], n_pairs=5, out_path=tmp_path / "null_dist")
     assert f"at {tmp_path / 'metamers' / 'testnet'} yet" in caplog.text and "`metamers_path` names" in caplog.text
     caplog.clear()
-    given = {"out_path": tmp_path / "null_dist", "metamers_path": tmp_path / "mine"}
+    given: Any = {"out_path": tmp_path / "null_dist", "metamers_path": tmp_path / "mine"}
     null_distribution(model, PICTURES, ["conv"], n_pairs=5, **given)
     assert "no metamers" not in caplog.text
     assert read_metamer_table(tmp_path / "mine" / "testnet")["passed"].notna().all()

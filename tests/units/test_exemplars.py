@@ -196,7 +196,8 @@ def test_stimuli_that_tie_are_told(tmp_path: Path) -> None:
     html = best._repr_html_()
     assert html.count("<img") == 18 and "shown" not in html and "7 of 20 tie for least" in html
     assert "9 of 12 shown" in find_exemplars(acts, "0:1", top=12)._repr_html_()
-    assert "tie for least or most in 2 units" in repr(find_exemplars(acts, ["0:0", "0:1"], num_batches=1))
+    both: Any = ["0:0", "0:1"]
+    assert "tie for least or most in 2 units" in repr(find_exemplars(acts, both, num_batches=1))
 
 
 def test_queries_that_nobody_could_tell_apart_are_told(record: Record, caplog: pytest.LogCaptureFixture) -> None:

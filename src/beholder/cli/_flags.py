@@ -230,7 +230,7 @@ def refuse_missing_stimuli(paths: Iterable[str]) -> None:
     """Raise where nothing is at one of several places, before anything that takes seconds."""
     from beholder._core.addresses import is_address
 
-    missing = next((each for each in paths if not is_address(each) and not Path(each).exists()), None)
+    missing = next((each for each in paths if not is_address(each) and not is_somewhere(each)), None)
     if missing is not None:
         raise InputError("a folder of stimuli", got=f"nothing at {missing}")
 
@@ -275,6 +275,12 @@ def name_network(word: str | None, flag: str | None) -> str:
     if (name := flag if word is None else word) is None:
         raise InputError("MODEL, or -m MODEL", got="neither", hint="beholder models, which lists them")
     return name
+
+
+def is_somewhere(place: str) -> bool:
+    """Whether something is at a place, or a file on the way to it, such as the HDF5 file of ``pictures.h5/group``."""
+    path = Path(place)
+    return path.exists() or any(each.is_file() for each in path.parents)
 
 
 def look_up(name: str) -> str:

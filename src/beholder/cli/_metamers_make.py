@@ -24,6 +24,7 @@ from beholder.cli._flags import (
     Words,
     WorkFlags,
     flags,
+    is_somewhere,
     list_files,
 )
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_plain, to_records
@@ -214,7 +215,7 @@ def read_number(value: Any, name: str) -> Any:
 
 def _look_for(words: Sequence[str]) -> None:
     """Raise where files or folders are missing, which may be numbers of stimuli; before the network is loaded."""
-    missing = [word for word in words if not Path(word).exists()]
+    missing = [word for word in words if not is_somewhere(word)]
     if missing and not (len(missing) == len(words) and all(word.isdigit() for word in words)):
         raise InputError("files or a folder of stimuli", got=f"nothing at {missing[0]}")
 

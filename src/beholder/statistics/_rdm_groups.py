@@ -13,10 +13,11 @@ from beholder.statistics._rdm_comparison import Pairs, PreparedRdms, compare_pre
 
 def stack_rdms(rdms: Any) -> np.ndarray:
     """RDMs as (n_rdms, n_pairs), float64; what is that already is not copied."""
-    if isinstance(rdms, np.ndarray) and rdms.ndim == 2 and len(rdms) and rdms.dtype == np.float64:
-        count_stimuli(rdms.shape[1])
-        return rdms
-    rows = [condense_rdm(rdm) for rdm in rdms]  # pyright: ignore[reportUnknownVariableType]
+    given: Any = rdms
+    if isinstance(rdms, np.ndarray) and given.ndim == 2 and len(given) and given.dtype == np.float64:
+        count_stimuli(given.shape[1])
+        return given
+    rows = [condense_rdm(rdm) for rdm in given]
     if not rows or len({len(row) for row in rows}) > 1:
         raise InputError(
             "at least one RDM, all of the same stimuli", got=f"{len(rows)} of unlike size" if rows else "none"
