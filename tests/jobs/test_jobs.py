@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,7 +141,7 @@ def test_progress_moves_within_a_shard_and_ends_at_the_total(
     told: list[int] = []
 
     @contextlib.contextmanager
-    def note(label: str, total: int, unit: str = "", done: int = 0) -> Iterator[Callable[[int], None]]:
+    def note(label: str, total: int, unit: str = "", done: int = 0, **_more: Any) -> Iterator[Callable[[int], None]]:
         assert (total, done) == (24, 0)
         yield told.append
 
