@@ -226,13 +226,11 @@ class StimulusFlags:
         )
 
 
-def refuse_missing_stimuli(paths: Iterable[str]) -> None:
+def refuse_missing_stimuli(paths: Iterable[str], expected: str = "a folder of stimuli") -> None:
     """Raise where nothing is at one of several places, before anything that takes seconds."""
-    from beholder._core.addresses import is_address
-
-    missing = next((each for each in paths if not is_address(each) and not is_somewhere(each)), None)
+    missing = next((each for each in paths if not is_somewhere(each)), None)
     if missing is not None:
-        raise InputError("a folder of stimuli", got=f"nothing at {missing}")
+        raise InputError(expected, got=f"nothing at {missing}")
 
 
 @flags
@@ -278,9 +276,17 @@ def name_network(word: str | None, flag: str | None) -> str:
 
 
 def is_somewhere(place: str) -> bool:
-    """Whether something is at a place, or a file on the way to it, such as the HDF5 file of ``pictures.h5/group``."""
+    """Whether something is at a place, as far as a look tells.
+
+    What an address or a pattern of shards names is left to whoever reads it, and so is what lies within a file, such as
+    ``pictures.h5/group``.
+    """
+    from beholder._core.addresses import is_address
+
     path = Path(place)
-    return path.exists() or any(each.is_file() for each in path.parents)
+    if path.exists() or is_address(place) or any(sign in path.name for sign in "*?[{"):
+        return True
+    return any(each.is_file() for each in path.parents)
 
 
 def look_up(name: str) -> str:

@@ -24,8 +24,8 @@ from beholder.cli._flags import (
     Words,
     WorkFlags,
     flags,
-    is_somewhere,
     list_files,
+    refuse_missing_stimuli,
 )
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_plain, to_records
 from beholder.cli._numbers import refuse_infinite
@@ -215,16 +215,20 @@ def read_number(value: Any, name: str) -> Any:
 
 def _look_for(words: Sequence[str]) -> None:
     """Raise where files or folders are missing, which may be numbers of stimuli; before the network is loaded."""
-    missing = [word for word in words if not is_somewhere(word)]
-    if missing and not (len(missing) == len(words) and all(word.isdigit() for word in words)):
-        raise InputError("files or a folder of stimuli", got=f"nothing at {missing[0]}")
+    if not _are_numbers(words):
+        refuse_missing_stimuli(words, "files or a folder of stimuli")
+
+
+def _are_numbers(words: Sequence[str]) -> bool:
+    """Whether words are numbers of stimuli, and none is the name of a file or folder."""
+    return all(word.isdigit() for word in words) and not any(Path(word).exists() for word in words)
 
 
 def find_stimuli(words: Sequence[str], source: str | None, model: Model) -> StimulusSet:
     """The stimuli that words name: numbers of a set, files, or one folder or table."""
     from beholder.stimuli import as_stimulus_set, collect_files
 
-    if all(word.isdigit() for word in words) and not any(Path(word).exists() for word in words):
+    if _are_numbers(words):
         known = open_source(source, model)
         numbers = [int(word) for word in words]
         if max(numbers) >= len(known):
@@ -234,7 +238,8 @@ def find_stimuli(words: Sequence[str], source: str | None, model: Model) -> Stim
         raise InputError("-F with numbers of stimuli", got=f"-F {source} with {words[0]}", hint="leaving -F out")
     paths = [Path(word) for word in words]
     _look_for(words)
-    if len(paths) == 1 and (paths[0].is_dir() or paths[0].suffix in (".csv", ".tsv", ".parquet", ".h5", ".hdf5")):
+    tables = (".csv", ".tsv", ".parquet", ".h5", ".hdf5", ".tar")
+    if len(paths) == 1 and (not paths[0].is_file() or paths[0].suffix in tables):
         return as_stimulus_set(paths[0])
     folders = [path for path in paths if path.is_dir()]
     if folders:

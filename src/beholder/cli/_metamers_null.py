@@ -10,7 +10,16 @@ from cyclopts import Parameter
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
 from beholder._core.wording import format_count
-from beholder.cli._flags import Layers, LongFlags, OptionalInPaths, OutputFlags, WorkFlags, flags, list_files
+from beholder.cli._flags import (
+    Layers,
+    LongFlags,
+    OptionalInPaths,
+    OutputFlags,
+    WorkFlags,
+    flags,
+    list_files,
+    refuse_missing_stimuli,
+)
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_records
 from beholder.cli._numbers import refuse_infinite
 
@@ -91,7 +100,5 @@ def _read(words: list[str], in_path: tuple[str, ...] | None, directory: str | No
         raise InputError("one folder of stimuli, or files", got=", ".join(given))
     if not given and not directory:
         raise InputError("a folder of natural stimuli, or -D DIR with a training set", got="neither")
-    missing = next((each for each in given if not Path(each).exists()), None)
-    if missing is not None:
-        raise InputError("a folder of stimuli", got=f"nothing at {missing}")
+    refuse_missing_stimuli(given)
     return read_stimuli(given) if given else None
