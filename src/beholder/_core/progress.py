@@ -67,10 +67,8 @@ def tell(message: str, *args: object) -> None:
     line = message % args if args else message
     if _relay is not None:
         _relay(line, None)
-    elif logger.isEnabledFor(logging.INFO):
-        logger.info("%s", word(line))
-    elif logger.level == logging.NOTSET and is_shown():
-        sys.stderr.write(f"{word(line)}\n")
+    else:
+        _tell_line(word(line))
 
 
 def tell_once(message: str, *args: object, key: str | None = None) -> None:
@@ -157,7 +155,7 @@ def _tell_line(line: str) -> None:
     """To the log; where a script has set up none, to stderr."""
     if logger.isEnabledFor(logging.INFO):
         logger.info("%s", line)
-    elif logger.level == logging.NOTSET:
+    elif logger.level == logging.NOTSET and is_shown():
         sys.stderr.write(f"{line}\n")
 
 
