@@ -13,10 +13,10 @@ from beholder.models import UnitList
 from beholder.stimuli import (
     MetamerSet,
     NullSet,
-    find_metamer_sets,
     is_metamer_examples,
     is_metamer_set,
     is_null_set,
+    list_metamer_sets,
     read_metamer_grid,
     read_model_stimuli,
 )
@@ -83,7 +83,7 @@ def _open(path: Path) -> Any:
     stores = [Activations(store) for store in sorted(path.glob("*.zarr"))] if path.is_dir() else []
     if stores:
         return stores[0] if len(stores) == 1 else {store.model: store for store in stores}
-    if path.is_dir() and (find_metamer_sets(path) or is_metamer_examples(path)):
+    if path.is_dir() and (list_metamer_sets(path) or is_metamer_examples(path)):
         return read_metamer_grid(path)
     if path.is_dir():
         return read_model_stimuli(path)

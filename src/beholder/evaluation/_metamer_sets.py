@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder.stimuli import MetamerSet, is_metamer_set
+from beholder.stimuli import MetamerSet, is_metamer_set, list_metamer_sets
 
 
 @suggest_keywords
@@ -28,9 +28,7 @@ def find_metamer_sets(folder: Path | str, sets: Sequence[str] | None = None) -> 
         One of ``sets`` is not there.
     """
     folder = Path(folder)
-    inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = [path for path in inside if not path.name.startswith(".") and is_metamer_set(path)]
-    found = [folder] if is_metamer_set(folder) else found
+    found = [folder] if is_metamer_set(folder) else list_metamer_sets(folder)
     if not found:
         got = f"none in {folder}" if folder.is_dir() else f"no folder at {folder}"
         raise InputError("a folder of metamers", got=got, hint="`beholder metamers make` first")

@@ -11,7 +11,7 @@ from beholder._core.wording import count_items, format_count
 from beholder.report._metamer_view import Embedder, SmallPicture, plan_side
 from beholder.report._section import SECTIONS, TEMPLATES, Page, Section, SectionKind, SectionView, list_choices
 from beholder.report._sounds import is_sound
-from beholder.stimuli import GridRow, find_metamer_sets, is_metamer_examples, read_metamer_grid
+from beholder.stimuli import GridRow, is_metamer_examples, list_metamer_sets, read_metamer_grid
 
 _SHARE_OF_PAGE = 0.4
 _MOST_STIMULI = 40
@@ -78,7 +78,7 @@ class MetamerGridKind(SectionKind):
             if is_metamer_examples(root):
                 found.append(Path(root))
                 folders.clear()
-            elif len(find_metamer_sets(root)) > 1:
+            elif len(list_metamer_sets(root)) > 1:
                 found.append(Path(root))
         return found
 

@@ -50,7 +50,6 @@ from .images._notebook import format_rows as format_rows
 from .images._picture import looks_like_pictures as looks_like_pictures
 from .images._picture import to_picture as to_picture
 from .made._metamer_grid import MetamerGrid as MetamerGrid
-from .made._metamer_grid import find_metamer_sets as find_metamer_sets
 from .made._metamer_grid import is_metamer_examples as is_metamer_examples
 from .made._metamer_grid import join_metamer_sets as join_metamer_sets
 from .made._metamer_grid import read_metamer_grid as read_metamer_grid
@@ -62,6 +61,7 @@ from .made._metamer_set import find_metamer_folder as find_metamer_folder
 from .made._metamer_set import find_null_folder as find_null_folder
 from .made._metamer_set import format_steps as format_steps
 from .made._metamer_set import is_metamer_set as is_metamer_set
+from .made._metamer_set import list_metamer_sets as list_metamer_sets
 from .made._metamer_set import list_runs as list_runs
 from .made._metamer_set import name_metamer as name_metamer
 from .made._metamer_set import name_run as name_run

@@ -15,7 +15,7 @@ from beholder._core.wording import format_count
 from beholder.analysis.recognition._joining import Shown, join_answers
 from beholder.evaluation import Judgement, read_judgements
 from beholder.responses import Trials, read_trials
-from beholder.stimuli import CATEGORY_RULES, is_metamer_set
+from beholder.stimuli import CATEGORY_RULES, is_metamer_set, list_metamer_sets
 
 ORIGINAL = "original"
 ORIGINALS = ("", "natural", "orig", ORIGINAL)
@@ -159,9 +159,7 @@ def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tupl
 
 
 def _is_judged(path: Path) -> bool:
-    return path.is_dir() and (
-        is_metamer_set(path) or any(is_metamer_set(each) for each in sorted(path.iterdir()) if each.is_dir())
-    )
+    return is_metamer_set(path) or bool(list_metamer_sets(path))
 
 
 def _list_verdicts(found: Judgement, name: str) -> tuple[Any, str]:

@@ -13,7 +13,7 @@ from beholder._core.wording import count_items, format_count
 from beholder.stimuli.assets._files import require_asset
 from beholder.stimuli.assets._manifest import FromListing, load_assets
 from beholder.stimuli.made._metamer_rows import GridRow, render_rows
-from beholder.stimuli.made._metamer_set import MetamerSet, is_metamer_set, read_stimulus_manifest
+from beholder.stimuli.made._metamer_set import MetamerSet, is_metamer_set, list_metamer_sets, read_stimulus_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,23 +109,13 @@ def read_metamer_grid(folder: Path | str) -> MetamerGrid:
     if asset is not None and isinstance(asset.way, FromListing) and not Path(folder).exists():
         folder = require_asset(asset.name)
     folder = Path(folder)
-    if is_metamer_set(folder):
-        return join_metamer_sets([MetamerSet(folder)])
-    sets = find_metamer_sets(folder)
+    sets = [folder] if is_metamer_set(folder) else list_metamer_sets(folder)
     if sets:
-        return join_metamer_sets(sets)
+        return join_metamer_sets([MetamerSet(path) for path in sets])
     rows = _read_examples(folder)
     if not rows:
         raise InputError("a folder of metamers, or of published examples of them", got=str(folder))
     return MetamerGrid(rows)
-
-
-@suggest_keywords
-def find_metamer_sets(folder: Path | str) -> list[MetamerSet]:
-    """Metamers of single networks that lie directly in a folder."""
-    folder = Path(folder)
-    inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    return [MetamerSet(path) for path in inside if is_metamer_set(path)]
 
 
 @suggest_keywords

@@ -183,6 +183,14 @@ def is_metamer_set(folder: Path | str) -> bool:
 
 
 @suggest_keywords
+def list_metamer_sets(folder: Path | str) -> list[Path]:
+    """Folders with the metamers of one network each that lie directly in a folder, sorted; hidden ones are not seen."""
+    folder = Path(folder)
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in inside if not path.name.startswith(".") and is_metamer_set(path)]
+
+
+@suggest_keywords
 def name_run(model: str, iterations: int, repeats: int) -> str:
     """Folder name of metamers made in other numbers of steps than those in ``{model}``.
 
