@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import pytest
 import torch
 
@@ -20,6 +19,8 @@ from beholder.stimuli import StimulusSet
 
 @pytest.fixture
 def model() -> Model:
+    import open_clip
+
     torch.manual_seed(0)
     vision: Any = {"image_size": 32, "head_width": 16, "layers": 1, "width": 32, "patch_size": 16}
     text: Any = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}

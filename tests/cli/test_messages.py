@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import importlib
 import inspect
 import re
@@ -65,17 +66,17 @@ ONLY_THERE = {"--browser", "--no_shuffle", "-D"}
 
 def list_texts(path: Path) -> Iterator[tuple[str, str]]:
     """Where each string of a file stands that is no docstring, and the string."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    skipped |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    skipped = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    skipped |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    file = path.relative_to(SOURCE)
+    for node in nodes:
         if id(node) in skipped:
             continue
-        where = f"{path.relative_to(SOURCE)}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.JoinedStr):
-            yield where, "".join(_fill(part) for part in node.values)
+            yield f"{file}:{node.lineno}", "".join(_fill(part) for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield where, node.value
+            yield f"{file}:{node.lineno}", node.value
 
 
 def _fill(part: ast.expr) -> str:
@@ -87,7 +88,10 @@ def _fill(part: ast.expr) -> str:
     return shlex.quote(AWKWARD) if ast.unparse(part.value).startswith("shlex.") else "UNQUOTED"
 
 
-TEXTS = [text for path in sorted(SOURCE.rglob("*.py")) if path.name != "wording.py" for text in list_texts(path)]
+@functools.cache
+def read_texts() -> list[tuple[str, str]]:
+    """Those of all files."""
+    return [text for path in sorted(SOURCE.rglob("*.py")) if path.name != "wording.py" for text in list_texts(path)]
 
 
 def list_keywords() -> set[str]:
@@ -107,7 +111,7 @@ def list_keywords() -> set[str]:
 
 def test_flags_in_messages_are_keywords_in_python() -> None:
     known, n_flags = list_keywords(), 0
-    for where, text in TEXTS:
+    for where, text in read_texts():
         if where.startswith(("cli/", *SCRIPTS)):
             continue
         flags = set(FLAG.findall(COMMAND.sub("", text))) - OTHERS - ONLY_THERE
@@ -127,7 +131,7 @@ def test_switches_in_messages_are_true_in_python() -> None:
         if each.hint is bool
     }
     known, told = list_keywords(), set()
-    for where, text in TEXTS:
+    for where, text in read_texts():
         if not where.startswith(("cli/", *SCRIPTS)):
             told |= {flag.lstrip("-") for flag in FLAG.findall(COMMAND.sub("", text))} & switches & known
     assert len(told) > 5
@@ -137,7 +141,7 @@ def test_switches_in_messages_are_true_in_python() -> None:
 def test_printed_commands_are_commands() -> None:
     """What is filled in is quoted; a command that is only named may lack arguments."""
     n_commands = 0
-    for where, text in TEXTS:
+    for where, text in read_texts():
         for quoted, bare in PRINTED.findall(text):
             words = shlex.split(quoted or bare)
             n_commands += 1

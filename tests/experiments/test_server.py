@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import contextlib
 import json
+import os
 import random
+import signal
 import socket
 import sqlite3
 import urllib.error
@@ -28,6 +31,7 @@ from beholder.experiments import (
     open_server,
     open_store,
     read_experiment,
+    serve,
 )
 from beholder.experiments.server._clock import SteadyClock, find_last_time
 from beholder.responses import ResponseStore, read_responses
@@ -596,6 +600,30 @@ def test_a_server_in_a_thread(tmp_path: Path) -> None:
         busy = int(server.url.rpartition(":")[2])
         with pytest.raises(InputError, match="another port"), open_server(experiment, store, port=busy):
             pass
+
+
+def test_a_notebook_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    """Its event loop runs in the thread that the cell runs in."""
+    seen: list[int] = []
+
+    def look_and_stop(url: str) -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as reply:
+                seen.append(reply.status)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    experiment, loop = write_folder(tmp_path / "b", changes=QUICK), asyncio.new_event_loop()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler), asyncio._get_running_loop()
+    asyncio._set_running_loop(loop)
+    try:
+        with open_store(experiment, tmp_path / "a.db") as store, ThreadPoolExecutor(1) as pool:
+            serve(experiment, store, port=0, on_start=lambda url: pool.submit(look_and_stop, url))
+    finally:
+        asyncio._set_running_loop(before[1])
+        signal.signal(signal.SIGINT, before[0])
+        loop.close()
+    assert seen == [200]
 
 
 def test_small_answers_are_sent_at_once() -> None:

@@ -233,18 +233,13 @@ def open_server(
     )  # fmt: skip
     with contextlib.closing(_listen(host, port)) as listener:
         server = _make_server(app)
-        thread = threading.Thread(target=_run_server, args=(server, listener), name="beholder-server", daemon=True)
-        thread.start()
-        deadline = time.monotonic() + _START_SECONDS
-        while not server.started:
-            if not thread.is_alive() or time.monotonic() > deadline:
-                raise OutputError(f"expected a server on {host}:{port}; got none within {_START_SECONDS:.0f} s")
-            time.sleep(0.005)
-        try:
+        with _run_apart(server, listener) as ended:
+            deadline = time.monotonic() + _START_SECONDS
+            while not server.started:
+                if ended.is_set() or time.monotonic() > deadline:
+                    raise OutputError(f"expected a server on {host}:{port}; got none within {_START_SECONDS:.0f} s")
+                time.sleep(0.005)
             yield RunningServer(_make_url(listener, store if lan else None))
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @suggest_keywords
@@ -264,7 +259,7 @@ def serve(
     fill: str = "finished",
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> None:
-    """Serve until interrupted (Ctrl-C, or SIGTERM): requests that run are finished first.
+    """Serve until interrupted (Ctrl-C, SIGTERM, a notebook's stop button): requests that run are finished first.
 
     Parameters
     ----------
@@ -326,7 +321,40 @@ def _make_server(app: Starlette) -> uvicorn.Server:
 
 def _run_server(server: uvicorn.Server, listener: socket.socket) -> None:
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(server.serve(sockets=[listener]))
+        if not _is_in_loop():
+            asyncio.run(server.serve(sockets=[listener]))
+            return
+        with _run_apart(server, listener) as ended:
+            while not ended.wait(0.2):  # in Windows no interrupt is heard of while it waits
+                pass
+
+
+def _is_in_loop() -> bool:
+    """Whether an event loop runs in this thread, as a notebook's does: it has no room for another."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _run_apart(server: uvicorn.Server, listener: socket.socket) -> Iterator[threading.Event]:
+    """Serve in a thread; what is given is set when it ends."""
+    ended = threading.Event()  # an interrupted ``Thread.join`` would take the thread for ended
+
+    def run() -> None:
+        try:
+            _run_server(server, listener)
+        finally:
+            ended.set()
+
+    thread = threading.Thread(target=run, name="beholder-server", daemon=True)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def _listen(host: str, port: int) -> socket.socket:
