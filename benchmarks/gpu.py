@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import timm
 import torch
+from peers import stop
 from PIL import Image
 
 import beholder as bh
@@ -229,6 +230,8 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", default=["extraction", "synthesis", "training"])
     asked = parser.parse_args()
     size, device = QUICK if asked.quick else Size(), pick_device(asked.device)
+    if device == "cpu" and asked.device == "auto":
+        stop("an accelerator that torch sees", f"none, by torch {torch.__version__}", "--quick --device cpu for a walk")
     rows: list[dict[str, Any]] = []
 
     def note(what: str, network: str, how: str, rate: float, unit: str, share: float | None = None) -> None:

@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 if [ -z "${PYTHON:-}" ]; then
   place=${TMPDIR:-/tmp}/beholder-gpu
-  [ -x "$place/bin/python" ] || python3 -m venv "$place"
+  "$place/bin/python" -m pip --version >/dev/null 2>&1 || python3 -m venv "$place"
   (cd "$here/.." && "$place/bin/python" -m pip install --quiet -r benchmarks/requirements-gpu.txt)
   PYTHON=$place/bin/python
 fi

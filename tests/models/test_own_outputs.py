@@ -79,7 +79,7 @@ def test_half_and_double_modules_run_in_their_own_numbers(
         acts["1"].to_numpy(), expected.float().numpy(), atol=1e-2 if dtype.itemsize < 4 else 1e-6
     )
     assert capture(net, images, ["1"])[1]["1"].dtype == dtype
-    with pytest.raises(bh.InputError, match="float32 weights"):
+    with pytest.raises(bh.InputError, match=r"float32 weights, in which gradients .* try model.module.float\(\)"):
         bh.make_metamers(net, images[:1], layers=["1"], iterations=4)
     assert net.module[0].weight.dtype == dtype
 

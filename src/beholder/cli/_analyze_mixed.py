@@ -19,7 +19,8 @@ def mixed(
 ) -> None:
     """Fit a logistic mixed model to single answers, people and stimuli crossed; Wald and likelihood-ratio tests.
 
-    Writes the same model as a script for R's lme4, with the answers as a tidy table.
+    Writes the same model as a script for R's lme4, with the answers as a tidy table. Half a million answers take some
+    three minutes, longer where effects differ between participants.
 
     Example: beholder analyze mixed edge/ silhouette/ --columns participant=subj condition=source --groups participant
     condition:stimulus

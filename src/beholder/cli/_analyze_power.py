@@ -26,7 +26,8 @@ class _PlanFlags:
     target_power: float = 0.8
     """Power wanted."""
     n_simulations: int = 500
-    """Experiments drawn for each number."""
+    """Experiments drawn for each number. Of accuracy, a million answers a second: 500 of 1,000 people with 500 answers
+    each take four minutes."""
 
 
 @flags

@@ -68,7 +68,10 @@ def check_tensors(model: Model, device: str | None = None) -> None:
     tensors = list(itertools.chain(model.module.parameters(), model.module.buffers()))
     odd = {str(t.dtype).removeprefix("torch.") for t in tensors if t.is_floating_point() and t.dtype != torch.float32}
     if odd:
-        raise InputError("float32 weights", got=", ".join(sorted(odd)), hint="model.module.float()")
+        raise InputError(
+            "float32 weights, in which gradients at a stimulus are exact enough for its small steps",
+            got=", ".join(sorted(odd)), hint="model.module.float()",
+        )  # fmt: skip
     places = {str(t.device) for t in tensors}
     if len(places) > 1:
         raise InputError("all weights on one device", got=", ".join(sorted(places)), hint="model.to('cpu')")
