@@ -313,6 +313,10 @@ def test_in_one_network_only_the_whole_link_is_answered(folder: Path, tmp_path: 
         assert client.get(f"{path}/static/js/main.js").status_code == 200
         for other in ("/", "/static/js/main.js", "/api/state", path[:-1], f"{path}0/", f"{path[:-1]}g/", f"/x{path}/"):
             assert client.get(other).status_code == 404, other
+        opened = client.get("/wrong/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert opened.status_code == 404 and opened.headers["content-type"].startswith("text/html")
+        assert "Please open the whole link that you were given" in opened.text, "words for who opens it in a browser"
+        assert client.get("/wrong/").json()["code"] == "not_found"
         body = {"recruiter_params": {}}
         assert client.post("/api/join", json=body).status_code == 404
         own = {"Origin": "http://192.168.1.17:8000"}

@@ -6,7 +6,13 @@ import torch
 from torch.nn import functional as F
 
 from beholder._core.errors import InputError
-from beholder.models import Cochleagram, compute_cochleagram, make_cochlear_filters
+from beholder.models import (
+    Cochleagram,
+    compute_cochleagram,
+    list_sketch_frequencies,
+    make_cochlear_filters,
+    sketch_cochleagram,
+)
 from beholder.models.front_ends._cochleagram import compress
 from beholder.models.front_ends._cochlear_filters import make_downsampling_window, to_erb, to_frequency
 
@@ -232,3 +238,22 @@ def test_sounds_of_another_kind_are_refused(published):
         published(torch.zeros(1, 40_000, dtype=torch.int32))
     with pytest.raises(InputError, match="tensor of sounds"):
         compute_cochleagram(torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.3])
+@pytest.mark.parametrize("rate", [8_000, 11_025, 20_000])
+def test_a_sketch_has_everything_where_its_axes_say(rate, seconds):
+    """Frames divide the sound's length, short as it may be, and channels are where their frequencies are."""
+    n = round(seconds * rate)
+    times = (np.arange(n) + 0.5) / n
+    for at in (0.02, 0.3, 0.5, 0.98):
+        click = np.zeros(n, np.float32)
+        click[int(at * n)] = 1
+        found = sketch_cochleagram(click, rate).sum(0)
+        frame = seconds / len(found)
+        assert frame < 0.015
+        assert (found.argmax() + 0.5) * frame == pytest.approx(at * seconds, abs=0.6 * frame)
+    for hertz in (500.0, 2000.0):
+        tone = np.sin(2 * np.pi * hertz * times * seconds).astype(np.float32)
+        loudest = sketch_cochleagram(tone, rate).mean(1).argmax()
+        assert list_sketch_frequencies(rate)[loudest] == pytest.approx(hertz, rel=0.04)

@@ -36,7 +36,7 @@ from beholder.experiments.server._requests import (
     parse_skip,
     parse_step,
 )
-from beholder.experiments.server._security import Limits, RateLimiter, Refusal, read_json_body
+from beholder.experiments.server._security import NO_PAGE, Limits, RateLimiter, Refusal, read_json_body
 
 logger = logging.getLogger("beholder")
 
@@ -175,7 +175,7 @@ class Api:
         """``GET /s/{address}``: a picture or sound, without a word about where it comes from."""
         place = self._book.addresses.open(request.path_params["address"])
         if place is None or place.kind != "stimulus" or not self._book.holds_session(place.session):
-            raise Refusal(404, "not_found", "There is nothing here.")
+            raise Refusal(404, "not_found", NO_PAGE)
         _take(self._stimuli, place.session)
         trials = self.experiment.get_task(place.task).trials if place.task else self.experiment.practice
         files = trials[place.n - 1].files
@@ -209,14 +209,17 @@ class Api:
 async def refuse(request: Request, error: Exception) -> Response:
     """A :class:`Refusal` as a response."""
     assert isinstance(error, Refusal)
-    return error.to_response()
+    return error.to_response(request.headers)
 
 
 async def refuse_http(request: Request, error: Exception) -> Response:
-    """No such address, or no such method, as JSON."""
+    """No such address, or no such method."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method"}.get(error.status_code, "error")
-    return JSONResponse({"code": code, "error": error.detail}, error.status_code, error.headers)
+    text = NO_PAGE if error.status_code == 404 else error.detail
+    response = Refusal(error.status_code, code, text).to_response(request.headers)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _read_token(request: Request) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import html
 import ipaddress
 import json
 import logging
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from beholder._core.errors import InputError, suggest_keywords
@@ -30,6 +31,24 @@ logger = logging.getLogger("beholder")
 TOKEN_BYTES = 32
 _BODY_SECONDS = 30.0
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+NO_PAGE = "There is nothing here. Please open the whole link that you were given, or ask for it once more."
+_AS_GIVEN = "Please open the link as you were given it."
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>This did not work</title>
+<link rel="icon" href="data:,">
+</head>
+<body style="margin: 0; padding: 12vh 1rem; background: #747474; font: 1.0625rem/1.55 system-ui, sans-serif">
+<main style="max-width: 32rem; margin: auto; padding: 1.5rem 1.75rem; border-radius: 10px; background: #f4f4f2;
+color: #1a1a1a"><h1 style="margin: 0 0 .5rem; font-size: 1.3rem">This did not work</h1>
+<p style="margin: 0">{text}</p></main>
+</body>
+</html>
+"""
+"""Of a refusal: it has no files, since none may be reached there."""
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -53,9 +72,17 @@ class Refusal(Exception):
         super().__init__(text)
         self.status, self.code, self.text, self.retry_after = status, code, text, retry_after
 
-    def to_response(self) -> JSONResponse:
-        """As JSON: ``code`` and ``error``."""
+    def to_response(self, asked: Headers) -> Response:
+        """As JSON: ``code`` and ``error``; as a page where somebody opened the address in a browser.
+
+        Parameters
+        ----------
+        asked : Headers
+            Of the request.
+        """
         headers = {} if self.retry_after is None else {"Retry-After": str(max(1, round(self.retry_after)))}
+        if "text/html" in asked.get("accept", ""):
+            return HTMLResponse(_PAGE.format(text=html.escape(self.text)), self.status, headers)
         return JSONResponse({"code": self.code, "error": self.text}, self.status, headers)
 
 
@@ -215,10 +242,10 @@ class SecureHeaders:
 
         try:
             if not is_asked:
-                raise Refusal(404, "not_found", "Please open the whole link that you were given.")
+                raise Refusal(404, "not_found", NO_PAGE)
             self._check(scope)
         except Refusal as refusal:
-            await refusal.to_response()(scope, receive, send_with_headers)
+            await refusal.to_response(Headers(scope=scope))(scope, receive, send_with_headers)
             return
         if not scope["path"]:  # without a slash at its end, the page's own addresses would lead elsewhere
             query = scope["query_string"].decode("latin-1")
@@ -231,7 +258,7 @@ class SecureHeaders:
             logger.exception("%s failed", scope["method"])  # the address may hold a participant's own names
             if not started:
                 refusal = Refusal(500, "failed", "Something went wrong here. Please try again.", 2.0)
-                await refusal.to_response()(scope, receive, send_with_headers)
+                await refusal.to_response(Headers(scope=scope))(scope, receive, send_with_headers)
 
     def _take_off_path(self, scope: Scope) -> Scope:
         """The request as it would be at the root of a host."""
@@ -248,12 +275,12 @@ class SecureHeaders:
         host = headers.get("host", "")
         if self._public is None:
             if _strip_port(host) not in _LOOPBACK and not (self._lan is not None and _is_own(_strip_port(host))):
-                raise Refusal(421, "host", "This server answers to names of its own machine only.")
+                raise Refusal(421, "host", f"This server answers to names of its own machine only. {_AS_GIVEN}")
             origins = (f"http://{host}",)
         else:
             own = self._public.origin
             if host.lower() != urlsplit(own).netloc and _strip_port(host) not in _LOOPBACK:
-                raise Refusal(421, "host", "This server does not answer to that name.")
+                raise Refusal(421, "host", f"This server does not answer to that name. {_AS_GIVEN}")
             origins = (own, f"http://{host}") if _strip_port(host) in _LOOPBACK else (own,)
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return

@@ -16,8 +16,9 @@ _FACTOR = 2
 
 @suggest_keywords
 def sketch_cochleagram(samples: Any, rate: int) -> np.ndarray:
-    """A cochleagram of about 65 channels and 100 frames a second, for pictures; shorter sounds are padded to 0.2 s.
+    """A cochleagram of about 65 channels and 100 frames a second, for pictures.
 
+    Frames divide the sound's whole length, each in the middle of its part, with silence before and after.
     :func:`list_sketch_frequencies` tells the channels' frequencies.
 
     Parameters
@@ -34,7 +35,7 @@ def sketch_cochleagram(samples: Any, rate: int) -> np.ndarray:
     Source: as for :func:`compute_cochleagram`.
 
     >>> sketch_cochleagram(np.sin(np.arange(16_000)), 16_000).shape
-    (65, 94)
+    (65, 100)
     """
     import torch
 
@@ -43,14 +44,18 @@ def sketch_cochleagram(samples: Any, rate: int) -> np.ndarray:
     samples = np.asarray(samples, dtype=np.float32)
     if samples.ndim != 1 or not len(samples) or rate < 1000:
         raise InputError("samples (n_samples,) at 1,000 Hz or more", got=f"shape {samples.shape} at {rate} Hz")
-    padded = np.pad(samples, (0, max(0, int(_LEAST_SECONDS * rate) - len(samples))))
     frames = next(n for n in range(_FRAMES, 0, -1) if rate % n == 0)
+    factor = rate // frames
+    n_frames, n_taps = -(-len(samples) // factor), 6 * factor + 1
+    before = 3 * factor - factor // 2  # so that the first window has the first frame in its middle
+    n = max((n_frames - 1) * factor + n_taps, before + len(samples), int(_LEAST_SECONDS * rate))
+    padded = np.pad(samples, (before, n - before - len(samples)))
     settings: dict[str, Any] = {
         "n_filters": _N_FILTERS, "sample_factor": _FACTOR, "low": _LOW, "high": _find_top(rate),
-        "envelope_rate": frames, "n_taps": min(6 * (rate // _FRAMES) + 1, len(padded)),
+        "envelope_rate": frames, "n_taps": n_taps,
     }  # fmt: skip
     with torch.inference_mode():
-        return compute_cochleagram(torch.from_numpy(padded), rate, **settings).numpy()
+        return compute_cochleagram(torch.from_numpy(padded), rate, **settings).numpy()[:, :n_frames]
 
 
 @suggest_keywords
