@@ -67,6 +67,7 @@ SLOW = pytest.mark.slow
     ("width", "height", "density"),
     [
         (1280, 720, 1),
+        (390, 844, 1),
         *(pytest.param(*each, marks=SLOW) for each in ((1280, 720, 2), (853, 480, 1.5), (800, 600, 1))),
     ],
 )

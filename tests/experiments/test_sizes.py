@@ -149,6 +149,13 @@ def test_pictures_that_differ_are_told_of(tmp_path: Path):
     assert "as they are, by size=pixels; size=fit shows those of a trial equally large" in told
 
 
+def test_phones_that_are_let_in_and_have_no_room_are_told_of(tmp_path: Path):
+    alike = write_pictures(tmp_path / "alike", dict.fromkeys("abcd", (224, 224)))
+    (note,) = list_notes(alike, phones=True)
+    assert note.startswith("phones=true, but no phone has a window of min_width=700; --set min_width=0")
+    assert not any("phone" in note for note in list_notes(alike, phones=True, min_width=0, min_height=0))
+
+
 def test_trials_that_differ_are_told_of(tmp_path: Path):
     pairs = write_pictures(tmp_path / "two", {"a": (100, 100), "b": (300, 300), "c": (100, 100)})
     notes = list_notes(pairs)

@@ -85,13 +85,20 @@ def test_one_network_alone_has_no_second_section(tmp_path: Path) -> None:
     assert MetamerGridKind().find(tmp_path) == []
 
 
-def test_a_notebook_shows_pictures_and_plays_sounds(results: Path, tmp_path: Path) -> None:
+def test_a_notebook_shows_pictures_and_plays_sounds(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     html = bh.open(results / "metamers")._repr_html_()
     assert html.count("<img") == 3 * (1 + 3)
     assert "shapes-robust" in html and "block2" in html
     assert bh.open(results / "metamers" / "shapes")._repr_html_().count("<img") == 3 * 3
     write_sound_metamers(tmp_path / "syllables")
-    assert bh.open(tmp_path / "syllables")._repr_html_().count("<audio controls") == 2 * 3
+    grid = read_metamer_grid(tmp_path / "syllables")
+    assert grid._repr_html_().count("<audio controls") == 2 * 3
+    assert "<p>stimulus 0</p>" in bh.open(results / "examples-vision-1")._repr_html_()
+    monkeypatch.setattr("beholder.stimuli.made._metamer_rows._MOST_PLAYERS", 4)
+    html = grid._repr_html_()
+    assert html.count("<audio controls") == 3 and "1 more" in html, "no more players than a browser plays"
 
 
 @pytest.mark.browser

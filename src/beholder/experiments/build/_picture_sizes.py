@@ -22,6 +22,7 @@ from beholder.stimuli import list_image_extensions
 MOST_FILES = 4000
 """Files that are looked into; of larger plans the first tasks."""
 USUAL_WINDOW = (1280, 720)
+_WIDEST_PHONE = 500
 
 _PLAIN_PX_PER_MM = 96 / 25.4
 
@@ -39,14 +40,21 @@ def list_size_notes(plan: ExperimentPlan) -> list[str]:
     Returns
     -------
     list of str
-        That pictures of one trial differ, that trials differ, that pictures will be made smaller to find room.
+        That phones are let in and their windows are not; that pictures of one trial differ, that trials differ, that
+        pictures will be made smaller to find room.
     """
+    settings = plan.settings
+    notes = []
+    if settings.phones and settings.min_width > _WIDEST_PHONE:
+        notes.append(
+            f"phones=true, but no phone has a window of min_width={settings.min_width}; "
+            "--set min_width=0 min_height=0 lets them in"
+        )
     trials = _read_trials(plan)
     if not trials:
-        return []
-    word, length = parse_size(plan.settings.size)
+        return notes
+    word, length = parse_size(settings.size)
     own = word in ("pixels", "points")
-    notes = []
     mixed = [sizes for sizes in trials if len({max(size) for size in sizes}) > 1]
     if mixed:
         least, most = _span(size for sizes in mixed for size in sizes)

@@ -13,6 +13,8 @@ from beholder.stimuli.images._notebook import format_rows
 from beholder.stimuli.sets._html import embed_stimulus
 
 _SHOWN, _SIDE = 4, 88
+_MOST_PLAYERS = 70
+"""Of sounds: a browser plays no more than some 75 of a page, and each is some 60 kB in the notebook."""
 
 
 @final
@@ -40,17 +42,30 @@ class GridRow:
 def render_rows(head: str, rows: Sequence[GridRow]) -> str:
     """HTML of the first stimuli: a table each, a row a network, a column a stage; sounds are players."""
     parts = [f"<p>{html.escape(head)}</p>"]
-    for row in rows[:_SHOWN]:
+    shown = rows[: _count_shown(rows)]
+    for row in shown:
         original = _show("original", row.original)
         cells = [
             (network, "" if i else original, *(_show(stage, path) for stage, path in stages))
             for i, (network, stages) in enumerate(row.made.items())
         ]
         label = f" ({row.label})" if row.label and row.label != row.stimulus else ""
-        parts.append(format_rows(f"{row.stimulus}{label}", (), cells or [("", original)]))
-    if len(rows) > _SHOWN:
-        parts.append(f"<p>… and {count_items(len(rows) - _SHOWN, 'more stimuli')}</p>")
+        name = f"stimulus {row.stimulus}" if row.stimulus.isdecimal() else row.stimulus
+        parts.append(format_rows(f"{name}{label}", (), cells or [("", original)]))
+    if len(rows) > len(shown):
+        parts.append(f"<p>… and {count_items(len(rows) - len(shown), 'more stimuli')}: .select([…]) shows others</p>")
     return "".join(parts)
+
+
+def _count_shown(rows: Sequence[GridRow]) -> int:
+    """The first few stimuli, fewer where they are sounds of many networks; one at least."""
+    n_files = 0
+    for n, row in enumerate(rows[:_SHOWN]):
+        files = [path for stages in row.made.values() for _, path in stages]
+        n_files += 1 + len(files)
+        if n and n_files > _MOST_PLAYERS and files and files[0].suffix.lower() == ".wav":
+            return n
+    return _SHOWN
 
 
 def _show(name: str, path: Path | None) -> str:

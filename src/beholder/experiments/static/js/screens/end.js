@@ -1,6 +1,6 @@
 /** Screens after which nothing comes. */
 
-import { copyLine } from "../copying.js";
+import { copyLine, copyText } from "../copying.js";
 import { h, paragraphs } from "../dom.js";
 import { enter, hideProgress, offerLeaving, showNotice, stage } from "../shell.js";
 import { t } from "../texts.js";
@@ -87,17 +87,15 @@ export function showProblem(kind, detail = null, anew = null) {
 
 /** A telephone is too small for this; the address can be taken along. */
 export function showPhone(address) {
-  const share = h("button", { type: "button", class: "main", "data-action": "share" }, t("phone.share"));
-  share.addEventListener("click", async () => {
-    try {
-      if (navigator.share) await navigator.share({ url: address });
-      else await navigator.clipboard.writeText(address);
-    } catch {
-      // Not shared, or not allowed: the address stands above.
-    }
-  });
   const line = h("p", { class: "address" }, address);
-  finalSheet("phone", t("phone.heading"), ...paragraphs(t("phone.text")), line, h("div", { class: "buttons" }, share));
+  const mayShare = Boolean(navigator.share); // not over plain http
+  const attributes = { type: "button", class: "main", "data-action": mayShare ? "share" : "copy" };
+  const take = h("button", attributes, t(mayShare ? "phone.share" : "phone.copy"));
+  take.addEventListener("click", async () => {
+    if (mayShare) await navigator.share({ url: address }).catch(() => {}); // not shared: the address stands above
+    else if (await copyText(line)) take.textContent = t("done.copied");
+  });
+  finalSheet("phone", t("phone.heading"), ...paragraphs(t("phone.text")), line, h("div", { class: "buttons" }, take));
 }
 
 /** MTurk's preview, before the task is accepted. */
