@@ -20,6 +20,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many as cores: more threads take t
 
 from beholder._core import progress
 from beholder._core.progress import set_quiet
+from beholder.figures import _save
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -61,6 +62,15 @@ def restored_catalogue() -> Iterator[None]:
     yield
     if module in sys.modules:
         sys.modules[module]._REGISTERED[:] = before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def formats_of_figures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Figures are SVG alone but in modules that say ``EVERY_FORMAT = True``: PDF and PNG take twice as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not getattr(request.module, "EVERY_FORMAT", False):
+            patch.setattr(_save, "_FORMATS", {"svg": _save._FORMATS["svg"]})
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from tests.browser.screens import LOOKS, SIZES, check_screen, take_picture
 from beholder.report import write_report
 
 pytestmark = pytest.mark.browser
+EVERY_FORMAT = True
 
 
 @pytest.fixture(scope="module")

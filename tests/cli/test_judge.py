@@ -12,6 +12,7 @@ import pytest
 from tests.metamer_folders import write_metamers
 
 Call = Callable[..., tuple[int, str, str]]
+EVERY_FORMAT = True
 
 JUDGE = """
 import torch

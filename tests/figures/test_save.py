@@ -8,6 +8,7 @@ from PIL import Image
 from beholder._core.errors import InputError
 from beholder.figures import FigureRecord, plot_accuracy, read_figure_record, save_figure
 
+EVERY_FORMAT = True
 RECORD = FigureRecord(title="Who is right?", answer="Half of them.", warnings=("few",), order=3)
 
 

@@ -16,6 +16,8 @@ from tests.golden.texts import FOLDER, TEXTS
 
 from beholder._core.files import write_json
 
+EVERY_FORMAT = True
+
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_outputs_are_what_they_were(name: str, tmp_path: Path) -> None:

@@ -88,12 +88,14 @@ def save_figure(
     dict of str to Path
         The files by kind: ``svg``, ``pdf``, ``png``, and ``csv`` and ``record`` where given.
     """
+    import matplotlib as mpl
+
     stem = _strip_ending(Path(path))
     files: dict[str, Path] = {}
-    with use_style():
+    with use_style(), mpl.rc_context({"figure.constrained_layout.use": False}):
         fit_labels(fig)
         engine = fig.get_layout_engine()
-        fig.set_layout_engine("none")  # The places are settled: three formats need not settle them again.
+        fig.set_layout_engine(None)  # The places are settled: with an engine, each format would draw all once before.
         for kind, options in _FORMATS.items():
             buffer = io.BytesIO()
             fig.savefig(buffer, format=kind, **options)

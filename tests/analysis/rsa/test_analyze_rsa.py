@@ -282,7 +282,7 @@ def test_ids_that_do_not_meet_and_too_few_that_do() -> None:
 def test_a_result_becomes_a_section_with_pictures_table_and_methods(found: Result, tmp_path: Path) -> None:
     write_result(found, tmp_path)
     names = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert {"rsa_layers.svg", "rsa_heat_map.svg", "rsa_rdms.svg", "rsa_map.png"} <= names
+    assert {"rsa_layers.svg", "rsa_heat_map.svg", "rsa_rdms.svg", "rsa_map.svg"} <= names
     page = write_report(tmp_path).read_text(encoding="utf-8")
     assert "At which layer does the network represent stimuli as brains and people do?" in page
     assert "late of the network is nearest to IT" in page and "References: Kriegeskorte" in page
