@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from beholder._core.errors import DamagedOutput, InputError
 from beholder._core.hashing import hash_bytes
 from beholder.cli._main import run
-from beholder.jobs import JobFolder, check_content, run_plan, verify_outputs
+from beholder.jobs import JobFolder, _verify, check_content, run_plan, verify_outputs
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -78,6 +80,20 @@ def test_the_command_says_what_and_fails(folder: JobFolder, capsys: pytest.Captu
     assert told.err.count("\n") == 1 and "4.txt damaged" in told.err
     with pytest.raises(InputError, match="nothing has any"):
         verify_outputs(folder.path / "receipts")
+
+
+def test_verifying_counts_every_part(folder: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    counted: list[float] = []
+
+    @contextlib.contextmanager
+    def show(label: str, total: int, *_: object, **__: object) -> Iterator[Callable[[float], None]]:
+        told.append(total)
+        yield counted.append
+
+    monkeypatch.setattr(_verify, "show_progress", show)
+    verify_outputs(folder.output.parent)
+    assert told == [3] and sum(counted) == 3
 
 
 @pytest.mark.parametrize("name", ["settings.json", "settings.json.copy"])

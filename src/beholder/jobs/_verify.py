@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from beholder._core.addresses import is_address
 from beholder._core.errors import InputError, OutputBusy, suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX
 from beholder._core.narrowing import is_json_object
-from beholder._core.progress import logger
+from beholder._core.progress import Advance, logger, show_progress
 from beholder._core.provenance import FILE_NAME, read_command
 from beholder.jobs._content import find_job_folders, find_output
 from beholder.jobs._folder import SEAL, JobFolder
@@ -116,7 +116,7 @@ def verify_outputs(path: Path | str, *, repair: bool = True) -> list[OutputCheck
     [True]
     """
     if is_address(path):
-        return [_verify_output(output, repair) for output in find_mirrored(path)]
+        return _verify_all(find_mirrored(path), repair)
     path = Path(path)
     if not path.exists():
         raise InputError("an output, or a folder of them", got=f"nothing at {path}")
@@ -126,7 +126,15 @@ def verify_outputs(path: Path | str, *, repair: bool = True) -> list[OutputCheck
             "an output with its receipts, or a folder of them", got=f"{path}, in which nothing has any",
             hint="the folder that a command wrote into, with the hidden folders beside its output",
         )  # fmt: skip
-    return [_verify_output(output, repair) for output in outputs]
+    return _verify_all(outputs, repair)
+
+
+def _verify_all(outputs: Iterable[Path], repair: bool) -> list[OutputCheck]:
+    """One after the other; each receipt that is read, with the files that it vouches for, is a part."""
+    listed = list(outputs)
+    total = sum(len(_list_receipts(folder)) for output in listed for folder in find_job_folders(output))
+    with show_progress("verify", total, "parts", tells_end=False) as advance:
+        return [_verify_output(output, repair, advance) for output in listed]
 
 
 def _find_outputs(path: Path) -> Iterator[Path]:
@@ -139,7 +147,7 @@ def _find_outputs(path: Path) -> Iterator[Path]:
                 yield output
 
 
-def _verify_output(output: Path, repair: bool) -> OutputCheck:
+def _verify_output(output: Path, repair: bool, advance: Advance) -> OutputCheck:
     found: list[FileState] = []
     known: dict[str, bool] = {}
     n_unhashed, place = 0, show_output(output)
@@ -147,7 +155,7 @@ def _verify_output(output: Path, repair: bool) -> OutputCheck:
         mirror.check()
     for folder in find_job_folders(output):
         check = _FolderCheck(folder)
-        check.look()
+        check.look(advance)
         for name, is_good in check.known.items():
             known[name] = known.get(name, False) or is_good
         n_unhashed += check.n_unhashed
@@ -196,10 +204,11 @@ class _FolderCheck:
         self.drops: list[Path] = []
         self.records: dict[Path, bytes] = {}
 
-    def look(self) -> None:
+    def look(self, advance: Advance) -> None:
         """Read everything that is vouched for."""
-        for path in sorted((self.folder.path / "receipts").glob("*.json")):
+        for path in _list_receipts(self.folder):
             self._look_at_receipt(path)
+            advance(1)
         for name, digest in self.folder.read_seal().items():
             self._note(name, digest, _THEN_SEALED)
         seal = self.folder.path / SEAL
@@ -285,6 +294,10 @@ class _FolderCheck:
 
     def _add(self, file: Path | str, state: str, then: str) -> None:
         self.found.append(FileState(self.place, str(file), state, then))
+
+
+def _list_receipts(folder: JobFolder) -> list[Path]:
+    return sorted((folder.path / "receipts").glob("*.json"))
 
 
 def _read_unsigned(path: Path) -> dict[str, int] | None:

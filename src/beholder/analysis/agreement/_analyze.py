@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.progress import tell
+from beholder._core.progress import show_progress, tell
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs
@@ -105,19 +105,25 @@ def analyze_agreement(
         tell("%s", sentence)
     inputs = identify_inputs(answers=np.array([observers.content]))
     asked = AgreementSettings(width, over, n_draws, n_permutations, seed)
-    pairs = [row for each in observers.conditions for row in iter_pairs(observers, each, asked)]
-    rows, arrays, notes = list(pairs), dict[str, np.ndarray](), [*observers.notes, *_note(observers, pairs)]
     groups = [[each] for each in observers.conditions]
     if len(groups) > 1:
         groups.append(list(observers.conditions))
-    if n_people:
-        for group in groups:
+    has_confusions = n_people > 1 and observers.n_classes >= _FEWEST_CLASSES
+    n_steps = len(observers.conditions) + (n_people > 0) * len(groups) * (1 + has_confusions)
+    with show_progress("agreement", n_steps, "steps", tells_end=False) as advance:
+        pairs: list[dict[str, Any]] = []
+        for each in observers.conditions:
+            pairs += iter_pairs(observers, each, asked)
+            advance(1)
+        rows, arrays, notes = list(pairs), dict[str, np.ndarray](), [*observers.notes, *_note(observers, pairs)]
+        for group in groups if n_people else ():
             rows += average_rows(observers, group, pairs, asked, differences=group is groups[-1])
-        if n_people > 1 and observers.n_classes >= _FEWEST_CLASSES:
-            for group in groups:
-                found, counts = confusion_rows(observers, group, asked, differences=group is groups[-1])
-                rows += found
-                arrays = {"confusions": counts, "classes": np.array(observers.classes)}
+            advance(1)
+        for group in groups if has_confusions else ():
+            found, counts = confusion_rows(observers, group, asked, differences=group is groups[-1])
+            rows += found
+            arrays = {"confusions": counts, "classes": np.array(observers.classes)}
+            advance(1)
     settings: dict[str, Any] = {
         "people": list(observers.people), "networks": list(observers.networks),
         "conditions": [each.name for each in observers.conditions],

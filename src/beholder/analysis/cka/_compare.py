@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
+from beholder._core.progress import show_progress
 from beholder._core.seeds import make_generator
 from beholder._core.wording import format_count
 from beholder.analysis._join import LayerRows
@@ -62,37 +63,40 @@ def compare_kernels(
     """
     n_stimuli = len(next(iter(layers.values())))
     is_held = 8 * n_stimuli**2 * (len(layers) + len(targets)) <= HELD_BYTES
-    kernels = [read_kernel(layer) for layer in layers.values()] if is_held else []
     generator = make_generator(seed, "cka permutations")
     rows: dict[int, list[dict[str, Any]]] = {}
     means: list[dict[str, Any]] = []
-    for places in _group_stimuli(targets):
-        stimuli, own = targets[places[0]].stimuli, [targets[place] for place in places]
-        if is_held:
-            cut = [each[np.ix_(stimuli, stimuli)] for each in kernels]
-            others = [read_kernel(target.values) for target in own]
-            found = align_sides(HeldKernels([*cut, *others]), len(layers), debiased)
-        else:
-            parts: list[Any] = [_cut_rows(layer, stimuli) for layer in layers.values()]
-            parts += [target.values for target in own]
-            found = align_sides(StreamedKernels(parts), len(layers), debiased)
-            cut, others = [], []
-        test = _Test(layers, own, stimuli, cut, others, debiased, n_permutations, generator, notes)
-        for number, place in enumerate(places):
-            p = test.run([number])
-            rows[place] = [
-                {
-                    "layer": layer,
-                    **targets[place].words,
-                    "statistic": "cka",
-                    "n": len(stimuli),
-                    "n_stimuli": len(stimuli),
-                }
-                | _tell(jackknife_mean(found.values[row, [number]], found.left_out[row, [number]]))
-                | {"interval": "stimuli", "p": float(p[row])}
-                for row, layer in enumerate(layers)
-            ]
-        means += _average_people(found, own, list(layers), test, _count_people(targets))
+    part = 1 / (1 + n_permutations)  # of a target: its CKA, then each order of the stimuli
+    with show_progress("cka", len(targets), "targets", tells_end=False) as advance:
+        kernels = [read_kernel(layer) for layer in layers.values()] if is_held else []
+        for places in _group_stimuli(targets):
+            stimuli, own = targets[places[0]].stimuli, [targets[place] for place in places]
+            if is_held:
+                cut = [each[np.ix_(stimuli, stimuli)] for each in kernels]
+                others = [read_kernel(target.values) for target in own]
+                found = align_sides(HeldKernels([*cut, *others]), len(layers), debiased)
+            else:
+                parts: list[Any] = [_cut_rows(layer, stimuli) for layer in layers.values()]
+                parts += [target.values for target in own]
+                found = align_sides(StreamedKernels(parts), len(layers), debiased)
+                cut, others = [], []
+            advance(part * len(own))
+            test = _Test(layers, own, stimuli, cut, others, debiased, n_permutations, generator, notes)
+            for number, place in enumerate(places):
+                p = test.run([number], lambda: advance(part))
+                rows[place] = [
+                    {
+                        "layer": layer,
+                        **targets[place].words,
+                        "statistic": "cka",
+                        "n": len(stimuli),
+                        "n_stimuli": len(stimuli),
+                    }
+                    | _tell(jackknife_mean(found.values[row, [number]], found.left_out[row, [number]]))
+                    | {"interval": "stimuli", "p": float(p[row])}
+                    for row, layer in enumerate(layers)
+                ]
+            means += _average_people(found, own, list(layers), test, _count_people(targets))
     means += _average_unlike(rows, targets, list(layers), notes)
     return [row for place in sorted(rows) for row in rows[place]] + means
 
@@ -186,8 +190,8 @@ class _Test:
         self._n = len(kernels[0])
         self._above = np.triu_indices(self._n, 1)
 
-    def run(self, places: Sequence[int]) -> np.ndarray:
-        """Of the mean over some targets, (n_layers,)."""
+    def run(self, places: Sequence[int], count: Callable[[], object] = lambda: None) -> np.ndarray:
+        """Of the mean over some targets, (n_layers,); each order of the stimuli is counted."""
         if not self._n_permutations:
             return np.full(self._n_layers, math.nan)
         other = np.mean([self._others[place] for place in places], axis=0)
@@ -204,6 +208,7 @@ class _Test:
             moved = square[order[self._above[0]], order[self._above[1]]]
             moved = np.concatenate([moved, rest[order]]) if len(rest) else moved
             reached += np.nanmax(self._own @ moved) >= found - 1e-12
+            count()
         p: np.ndarray = (1 + reached) / (1 + self._n_permutations)
         p[np.isnan(found)] = math.nan
         return p

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._inputs import identify_inputs, number_inputs
@@ -128,9 +129,10 @@ def analyze_combine(
     targets = list(_iter_targets(target, rows[len(sources)], by, recorded, notes))
     fits = Fits(groups, len(ids), method, n_folds, n_repeats, seed)
     table: list[dict[str, Any]] = []
-    for name in dict.fromkeys(name for name, _, _ in targets):
-        people = [(subject, rdm) for found, subject, rdm in targets if found == name]
-        table += describe_target(fits, name, people, n_permutations, seed, notes)
+    with show_progress("combine", len(targets), "RDMs", tells_end=False) as advance:
+        for name in dict.fromkeys(name for name, _, _ in targets):
+            people = [(subject, rdm) for found, subject, rdm in targets if found == name]
+            table += describe_target(fits, name, people, n_permutations, seed, notes, advance)
     shared = {
         "model": " + ".join(dict.fromkeys(str(source.model) for source in sources)),
         "method": method,

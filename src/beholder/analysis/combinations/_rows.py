@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from beholder._core.progress import Advance
 from beholder._core.seeds import make_generator
 from beholder._core.wording import format_count
 from beholder.analysis.combinations._fits import Fits, HeldOut
@@ -19,8 +20,9 @@ _FEWEST_PEOPLE = 3
 
 
 def describe_target(
-    fits: Fits, target: str, people: Sequence[tuple[str, np.ndarray]], n_permutations: int, seed: int, notes: list[str]
-) -> list[dict[str, Any]]:
+    fits: Fits, target: str, people: Sequence[tuple[str, np.ndarray]], n_permutations: int, seed: int, notes: list[str],
+    advance: Advance,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of one target: over people where there are several, then of each.
 
     Parameters
@@ -30,8 +32,14 @@ def describe_target(
     people : sequence of (str, (n_pairs,))
         Names and RDMs.
     n_permutations, seed, notes
+    advance : callable
+        Told of RDMs that are done, and of parts of them.
     """
-    held = [fits.run(rdm) for _, rdm in people]
+    part = 1 / (1 + n_permutations)
+    held: list[HeldOut] = []
+    for _, rdm in people:
+        held.append(fits.run(rdm))
+        advance(part)
     rows: list[dict[str, Any]] = []
     for (subject, rdm), one in zip(people, held, strict=True):
         own = _list_values(fits, one) | _divide(fits, rdm)
@@ -40,7 +48,10 @@ def describe_target(
             | {"n": fits.n_stimuli, "chosen": _name_best(fits, [one], statistic)}
             for (statistic, layer), value in own.items()
         ]
-    p = _permute(fits, [rdm for _, rdm in people], float(np.mean([one.weighted for one in held])), n_permutations, seed)
+    p = _permute(
+        fits, [rdm for _, rdm in people], float(np.mean([one.weighted for one in held])), n_permutations, seed,
+        lambda: advance(part * len(people)),
+    )  # fmt: skip
     if len(people) == 1:
         rows[0]["p"] = p
         return rows
@@ -108,7 +119,9 @@ def _average(values: Sequence[float], *, bounded: bool) -> dict[str, float]:
     return {"estimate": mean, "low": mean - half, "high": mean + half}
 
 
-def _permute(fits: Fits, rdms: Sequence[np.ndarray], observed: float, n_permutations: int, seed: int) -> float:
+def _permute(
+    fits: Fits, rdms: Sequence[np.ndarray], observed: float, n_permutations: int, seed: int, count: Callable[[], object]
+) -> float:
     """P of the mean weighted score over people: other orders of stimuli, the same in all people, all refitted."""
     if not n_permutations:
         return float("nan")
@@ -124,4 +137,5 @@ def _permute(fits: Fits, rdms: Sequence[np.ndarray], observed: float, n_permutat
         order = generator.permutation(n)
         moved = [square[order[above[0]], order[above[1]]] for square in squares]
         reached += float(np.mean([fits.score(each) for each in moved])) >= observed - 1e-12
+        count()
     return (1 + reached) / (1 + n_permutations)

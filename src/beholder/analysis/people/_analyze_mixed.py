@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.hashing import hash_settings
+from beholder._core.progress import show_progress
 from beholder._core.wording import format_count
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
@@ -109,16 +110,20 @@ def analyze_mixed(
     if not keep.any():
         raise InputError("answers with a value in every column of the formula", got="none")
     data = {name: np.array(column[keep].tolist()) for name, column in given.items()}
-    fit = fit_mixed_logistic(data, formula, slopes)
+    # a main effect stays as long as its interaction is there
+    tested = [term for term in terms if not any(set(term) < set(other) for other in terms)]
+    smaller: list[LogisticMixedFit] = []
+    with show_progress("mixed", 1 + len(tested), "models", tells_end=False) as advance:
+        fit = fit_mixed_logistic(data, formula, slopes)
+        advance(1)
+        for term in tested:
+            rest = [":".join(other) for other in terms if other != term]
+            smaller.append(fit_mixed_logistic(data, f"{outcome} ~ {' + '.join(rest or ['1'])}", slopes))
+            advance(1)
     notes += _find_single(fit)
     rows = _make_rows(fit)
-    smaller: list[LogisticMixedFit] = []
-    for term in terms:
-        if any(set(term) < set(other) for other in terms):
-            continue  # a main effect stays as long as its interaction is there
-        rest = [":".join(other) for other in terms if other != term]
-        smaller.append(fit_mixed_logistic(data, f"{outcome} ~ {' + '.join(rest or ['1'])}", slopes))
-        chi, df, p = compare_fits(fit, smaller[-1])
+    for term, without in zip(tested, smaller, strict=True):
+        chi, df, p = compare_fits(fit, without)
         rows.append(
             {"target": ":".join(term), "statistic": "likelihood ratio", "method": "chi-square", "estimate": chi,
              "p": p, "n": fit.n_trials, "df": df}

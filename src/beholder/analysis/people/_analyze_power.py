@@ -10,6 +10,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.progress import Advance, show_progress
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._join import identify_input
@@ -244,20 +245,26 @@ def _make_rows(
     plan: _Plan, counts: Sequence[int], design: str, target: float, n_simulations: int, seed: int
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for m in plan.trials:
+    total = n_simulations * len(plan.trials) * len(counts)
+    with show_progress("power", total, "experiments", tells_end=False) as advance:
+        powers_of = {m: [_count(plan.simulate(k, m), n_simulations, advance) for k in counts] for m in plan.trials}
+    for m, powers in powers_of.items():
         shared = {"target": str(plan.told.get("effect") or design), "method": design, "seed": seed, "n_trials": m}
-        powers: list[float] = []
-        for k in counts:
-            power = plan.simulate(k, m)
-            if math.isnan(power):
-                raise InputError("observers who are neither always right nor always wrong", got="some who are")
+        for k, power in zip(counts, powers, strict=True):
             low, high = (float(end) for end in wilson_interval(round(power * n_simulations), n_simulations))
-            powers.append(power)
             rows.append(shared | {"statistic": "power", "estimate": power, "low": low, "high": high, "n": k})
         # the least number from which on power stays, so that one lucky simulation does not decide
         reached = [k for place, k in enumerate(counts) if all(power >= target for power in powers[place:])]
         rows.append(shared | {"statistic": "needed", "estimate": reached[0] if reached else None})
     return rows
+
+
+def _count(power: float, n_simulations: int, advance: Advance) -> float:
+    """The same power, of experiments that are drawn."""
+    if math.isnan(power):
+        raise InputError("observers who are neither always right nor always wrong", got="some who are")
+    advance(n_simulations)
+    return power
 
 
 def _is_table(pilot: Any) -> bool:
