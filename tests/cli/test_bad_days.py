@@ -135,6 +135,21 @@ def test_a_read_only_folder(place: Path, tmp_path: Path, beholder: Command, monk
     assert code == 2 and "a folder that can be written" in last_line(err)
 
 
+@pytest.mark.parametrize("command", ["show", "verify", "report", "metamers judge"])
+def test_a_place_that_may_not_be_read(command: str, beholder: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is named, and not taken for the output."""
+    stat = Path.stat
+
+    def refuse(path: Path, **how: bool) -> os.stat_result:
+        if path.name == "mine":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    code, _, err = beholder(*command.split(), "mine")
+    assert code == 2 and "may read" in last_line(err) and "got mine (permission denied)" in err
+
+
 def test_an_output_folder_that_is_a_file(place: Path, tmp_path: Path, beholder: Command) -> None:
     (tmp_path / "out").write_text("mine", encoding="utf-8")
     code, _, err = beholder(*extract(place, tmp_path / "out"))

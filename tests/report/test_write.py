@@ -1,3 +1,4 @@
+import contextlib
 import json
 import re
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ from beholder._core.errors import InputError
 from beholder._core.provenance import record_provenance
 from beholder.cli.report import app
 from beholder.figures import FigureRecord, plot_accuracy, save_figure
-from beholder.report import SECTIONS, Section, SectionKind, write_rdms, write_report
+from beholder.report import SECTIONS, Section, SectionKind, _write, write_rdms, write_report
 from beholder.report._embed import Budget, embed_picture
 from beholder.report._gallery import _pick_evenly
 from beholder.report._write import collect_sections, describe_page
@@ -290,6 +291,21 @@ def test_command_names_the_page(tmp_path, capsys):
     app([str(tmp_path), "--out", str(tmp_path / "x.html"), "--json"])
     (row,) = json.loads(capsys.readouterr().out)["report"]
     assert row == {"file": str(tmp_path / "x.html"), "bytes": (tmp_path / "x.html").stat().st_size}
+
+
+def test_the_page_counts_what_it_shows(tmp_path, monkeypatch):
+    told, counted = [], []
+
+    @contextlib.contextmanager
+    def show(label, total, *_, **__):
+        told.append(total)
+        yield counted.append
+
+    monkeypatch.setattr(_write, "show_progress", show)
+    make_figure_files(tmp_path)
+    make_figure_files(tmp_path, "second")
+    write_report(tmp_path)
+    assert told[0] >= 2 and sum(counted) == told[0]
 
 
 def test_provenance_of_several_folders_is_one_section(tmp_path):

@@ -53,6 +53,20 @@ def explain_write_errors(path: Path | str) -> Generator[None]:
         raise
 
 
+@contextlib.contextmanager
+def explain_places() -> Generator[None]:
+    """Turn what the operating system says of a place that it names into one line: not allowed, or a folder, no file."""
+    try:
+        yield
+    except (PermissionError, IsADirectoryError) as error:
+        if error.filename is None:
+            raise
+        place = str(error.filename)
+        if isinstance(error, IsADirectoryError):
+            raise InputError("a file", got=f"a folder at {place}") from error
+        raise InputError("a place that you may read, or write to", got=f"{place} (permission denied)") from error
+
+
 def check_output_folder(path: Path | str) -> None:
     """Refuse a folder that cannot be made or written, before any work; an address is left to what writes there.
 

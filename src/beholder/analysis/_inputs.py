@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.files import check_output_folder
 from beholder._core.settings import refuse_changes
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import RESULT_SUFFIX, read_result_settings, refuse_other_inputs
@@ -38,10 +39,12 @@ def guard_result(
     ConfigurationChanged
         With the first differences.
     InputError
-        A file where the folder should be.
+        A file where the folder should be, or a folder that cannot be made or written.
     """
     if Path(folder).exists() and not Path(folder).is_dir():
         raise InputError("a folder, or nothing there, as --out", got=f"a file at {folder}")
+    if not options.get("dry_run"):
+        check_output_folder(folder)
     path = Path(folder) / f"{name}{RESULT_SUFFIX}"
     if not path.is_file() or overwrite:
         yield

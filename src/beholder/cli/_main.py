@@ -17,7 +17,7 @@ from cyclopts import App, CycloptsError
 
 from beholder import __version__
 from beholder._core.answers import Answered
-from beholder._core.files import check_output_folder, explain_write_errors
+from beholder._core.files import check_output_folder, explain_places, explain_write_errors
 from beholder._core.progress import set_quiet
 from beholder._core.wording import at_command_line
 from beholder.cli import _plain_signs as plain_signs
@@ -179,7 +179,7 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
     try:
         if read_array_task() is not None:
             listen_to_queue()
-        with explain_write_errors("the output"):
+        with explain_write_errors("the output"), explain_places():
             for place in _find_output_folders(tokens):
                 check_output_folder(place)
             if not _write_scripts(tokens):

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import BeholderError, InputError, suggest_keywords
-from beholder._core.files import read_json, write_text
+from beholder._core.files import check_output_folder, read_json, write_text
 from beholder._core.places import hide_places
+from beholder._core.progress import show_progress
 from beholder._core.provenance import read_versions
 from beholder._core.wording import format_count, format_number
 from beholder.figures import draw_for_files
@@ -67,6 +68,7 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
     out = Path(out) if out is not None else folder / PAGE_NAME
     if out.is_dir():
         out = out / PAGE_NAME
+    check_output_folder(out.parent)
     sections = collect_sections(folder, out)
     if not sections:
         raise InputError(
@@ -81,6 +83,7 @@ def collect_sections(folder: Path, out: Path) -> list[Section]:
     page = Page(folder, out)
     sections: list[Section] = []
     kinds: list[tuple[str, SectionKind]] = []
+    found: list[tuple[SectionKind, Path]] = []
     for name in SECTIONS:
         try:
             kinds.append((name, get_section_kind(name)))
@@ -88,16 +91,15 @@ def collect_sections(folder: Path, out: Path) -> list[Section]:
             sections.append(_format_failure(name, error))
     for name, kind in sorted(kinds, key=lambda pair: pair[1].turn):
         try:
-            items = kind.find(folder)
+            found += [(kind, item) for item in kind.find(folder)]
         except Exception as error:  # whatever a damaged file makes of a kind of section
             sections.append(_format_failure(name, error))
-            continue
-        for item in items:
-            if page.is_claimed(item):
-                continue
-            section = _render_safely(kind, item, page)
+    with show_progress("report", len(found), "results", tells_end=False) as advance:
+        for kind, item in found:
+            section = None if page.is_claimed(item) else _render_safely(kind, item, page)
             if section is not None:
                 sections.append(section)
+            advance(1)
     return sorted(sections, key=lambda section: section.order)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.files import check_output_folder
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations
 from beholder.analysis._features import read_features
@@ -158,6 +159,8 @@ def analyze_encode(
     options.check()
     if method == "banded" and read_conditions().cluster is not None:
         raise InputError("ridge or pls with cluster", got="banded, which fits all layers together in one process")
+    if predictions is not None:
+        check_output_folder(Path(predictions).parent)
     target = _open(recordings)
     target = target.select(subject=subject, region=region)
     said = ""
