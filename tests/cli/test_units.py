@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import beholder.analysis as analyses
+from beholder._core.errors import InputError
 from beholder.cli._main import app, split_globals
-from beholder.stimuli import read_model_stimuli
+from beholder.stimuli import StimulusSet, read_model_stimuli
 
 from .conftest import NETWORK
 
@@ -81,6 +83,8 @@ def test_a_first_look_at_units(workplace: Path, beholder: Call) -> None:
     folder = workplace / "stimuli" / "net_top3" / "0" / "channel_2" / "natural_images"
     assert tables["exemplars"] == [{"layer": "0", "channel": 2, "folder": str(folder.relative_to(workplace))}]
     assert sorted(path.stem for path in folder.rglob("*.png")) == [f"{s}_{k}" for s in ("max", "min") for k in range(3)]
+    assert beholder(*look, "--in_path", *pictures[:12], "--extra_name", "of_files")[0] == 0
+    assert beholder(*look, "--in_path", *pictures[1:12], "--extra_name", "of_fewer")[0] == 2
     code, out, err = beholder(*look)
     assert code == 0, err
     strongest = max(tables["stimuli"], key=lambda row: row["activation"])
@@ -94,7 +98,7 @@ def test_a_first_look_at_units(workplace: Path, beholder: Call) -> None:
         assert code == 2 and "--units_file FILE or --unit LAYER:CHANNEL" in err
 
 
-def test_files_go_where_folders_go(workplace: Path, beholder: Call) -> None:
+def test_files_go_where_folders_go(workplace: Path, beholder: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a shell makes them of ``images/*.png``."""
     files = [str(path) for path in sorted((workplace / "images").rglob("*.png"))[:4]]
     code, out, err = beholder(
@@ -108,6 +112,16 @@ def test_files_go_where_folders_go(workplace: Path, beholder: Call) -> None:
     plan = ["tasks", "plan", "--kind", "similarity", "-s", *files, "-nh", "2", "-nc", "0", "-o", "plan.json"]
     code, _, err = beholder(*plan)
     assert code == 0, err
+    asked: list[StimulusSet] = []
+
+    def evaluate_battery(networks: object, stimuli: StimulusSet, *_: object, **__: object) -> None:
+        asked.append(stimuli)
+        raise InputError("nothing more", got="this")
+
+    monkeypatch.setattr(analyses, "evaluate_battery", evaluate_battery)
+    for given in (files, ["images"]):
+        beholder("evaluate", "battery", "beholder:shapes", "--stimuli", *given, "--trials", "plan.json")
+    assert [len(stimuli) for stimuli in asked] == [4, 44]
 
 
 def test_maps_and_the_gallery(workplace: Path, beholder: Call) -> None:

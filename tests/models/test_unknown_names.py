@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from beholder._core.errors import UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.cli._flags import refuse_missing_sets
+from beholder.models import load_panel
 from beholder.models.catalog import _sources_read
 from beholder.models.catalog._resolve import BARE_NAME_SOURCES
 from beholder.models.definitions._base import get_source
@@ -19,6 +22,31 @@ _COMMANDS = (
     ["metamers", "null", "squeezenet11", "."],
     ["evaluate", "natural", "squeezenet11", "."],
     ["evaluate", "adversarial", "squeezenet11", "."],
+    ["evaluate", "battery", "squeezenet11", "--stimuli", ".", "--trials", "."],
+    ["panel", "--stimuli_root", ".", "--output_dir", "out", "--models", "squeezenet11"],
+    ["train", "squeezenet11", "."],
+    ["units", "maps", "squeezenet11"],
+    ["layers", "squeezenet11"],
+)
+_NET = "beholder:shapes"
+_PLACES = (
+    ["evaluate", "natural", _NET, "nowhere"],
+    ["evaluate", "natural", _NET, "imagenet-val=nowhere"],
+    ["evaluate", "adversarial", _NET, "nowhere"],
+    ["evaluate", "battery", _NET, "--stimuli", "nowhere", "--trials", "."],
+    ["evaluate", "battery", _NET, "--stimuli", ".", "--trials", "nowhere"],
+    ["metamers", "judge", "nowhere"],
+    ["panel", "--stimuli_root", "nowhere", "--output_dir", "out"],
+    ["panel", "--stimuli_root", ".", "--folders", "nowhere", "--output_dir", "out"],
+    ["train", f"{_NET}@random", "nowhere"],
+    ["train", f"{_NET}@random", "shapes", "--validation", "nowhere"],
+    ["train", f"{_NET}@random", "shapes", "--preset", "nowhere"],
+    ["train", f"{_NET}@random", "shapes", "--preset", "nowhere.toml"],
+    ["units", "sample", _NET, "--blacklist", "nowhere"],
+    ["units", "split", "2", "--units_file", "nowhere"],
+    ["units", "maps", _NET, "--out_path", "nowhere"],
+    ["units", "occlude", _NET, "--out_path", "nowhere"],
+    ["analyze", "sounds", _NET, "--in_path", "nowhere"],
 )
 _RUN = """
 import sys
@@ -50,8 +78,30 @@ def test_no_name_that_loads_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         _sources_read.refuse_unknown_name("squeezenet11")
 
 
-def test_commands_refuse_an_unknown_name_before_torch_is_imported() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN.format(commands=_COMMANDS)], capture_output=True, text=True, check=False
-    )
+def test_commands_refuse_what_is_not_there_before_torch_is_imported(tmp_path: Path) -> None:
+    """Unknown names of networks and of presets, missing files and folders; each in one line that names it."""
+    run = _RUN.format(commands=_COMMANDS + _PLACES)
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    told = done.stderr.splitlines()
+    assert len(told) == len(_COMMANDS + _PLACES), done.stderr
+    assert all(("squeezenet11" if words in _COMMANDS else "nowhere") in line for words, line in zip(
+        _COMMANDS + _PLACES, told, strict=True
+    )), done.stderr  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
+def test_networks_of_the_panel_are_known() -> None:
+    for alias in load_panel():
+        _sources_read.refuse_unknown_name(alias.path_name)
+
+
+def test_places_that_evaluations_take_are_let_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("images").mkdir()
+    Path("pictures.h5").touch()
+    places = ["images", "imagenet-val", "imagenet-val=images", "train-{0..3}.tar", "s3://bucket/x", "pictures.h5/few"]
+    refuse_missing_sets(places)
+    for place in ("imagnet-val", "imagenet-val=nowhere", "nowhere"):
+        with pytest.raises(InputError, match=f"nothing at {place}"):
+            refuse_missing_sets([place])

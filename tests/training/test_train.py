@@ -19,6 +19,7 @@ from beholder._core.errors import BeholderError, ConfigurationChanged, InputErro
 from beholder.activations import describe_file
 from beholder.models import Model
 from beholder.training import ArrayData, TrainingResult, train
+from beholder.training._train import _list_augmentations
 
 X = torch.rand(96, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 Y = torch.arange(96) % 2
@@ -389,3 +390,9 @@ def test_shape_bias_of_each_epoch(tmp_path: Path) -> None:
     # bird1-cat2: bird, the shape; cat1-bird2: bird, the texture; cat3-bird1: cat, the shape; bird2-bird3 is no conflict
     assert result.history[0]["shape_bias"] == pytest.approx(2 / 3)
     assert ",0.666" in (tmp_path / "run/log.csv").read_text()
+
+
+def test_augmentations_are_names() -> None:
+    with pytest.raises(InputError, match=r"expected augmentations by their names.*got an object \(<function"):
+        train(make_model(), (X, Y), augment=["flip", lambda picture: picture])  # pyright: ignore[reportArgumentType]
+    assert _list_augmentations("flip") == ("flip",) and _list_augmentations(["none"]) == ()

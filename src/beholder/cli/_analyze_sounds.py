@@ -51,10 +51,12 @@ def sounds(
     rnd_seed
         Of the weights of a model that ends in @random.
     """
+    model = model.take_word(word)
+    model.name_model()
+    stimuli.refuse_missing()
     from beholder.activations import extract
     from beholder.analysis import list_sound_layers, write_sound_files
 
-    model = model.take_word(word)
     network, folder = model.load(seed=rnd_seed), model.join(out_path or ".")
     heard = stimuli.choose(stimuli.read(), rnd_seed)
     acts = extract(network, heard, list_sound_layers(network, layers), out_path=folder / "activations", **vars(work))

@@ -18,6 +18,7 @@ from beholder.cli._flags import (
     Words,
     flags,
     look_up,
+    refuse_missing_sets,
     take_network,
 )
 from beholder.cli._metamers_flags import SEED_NAMES
@@ -142,7 +143,8 @@ def adversarial(
         Further networks, in the same table and picture.
     """
     model, (folder,) = take_network([word, folder], model_name, "MODEL [FOLDER]")
-    names = [look_up(name) for name in (model, *(models or ()))]
+    names = [model, *(look_up(name) for name in models or ())]
+    refuse_missing_sets([folder] if folder else [])
     from beholder.analysis import evaluate_adversarial
     from beholder.models import load_model
 

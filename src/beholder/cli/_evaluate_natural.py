@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._analyze_flags import ResultFlags
-from beholder.cli._flags import LongFlags, Words, flags, refuse_infinite
+from beholder.cli._flags import LongFlags, Words, flags, refuse_infinite, refuse_missing_sets
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags
 
 
@@ -65,6 +65,7 @@ def natural(
         A model directory: the network is taken from its build_network.py.
     """
     named, rest = model.take(words, "MODEL [FOLDER]")
+    refuse_missing_sets(rest)
     from beholder.analysis import evaluate_natural
 
     stimuli = rest if len(rest) > 1 else next(iter(rest), None)

@@ -45,7 +45,6 @@ WeightsSeed = Annotated[int, Parameter(name="--weights-seed", validator=refuse_i
 """Of a model that ends in ``@random``, where ``--seed`` draws something that is repeated with one network."""
 Device = Annotated[str, Parameter(name=["--device", "-dv"])]
 BatchSize = Annotated[int | None, Parameter(name=["--batch-size", "-bs"])]
-OptionalIn = Annotated[str | None, Parameter(name=["--in-path", "-ip"])]
 InPaths = Annotated[tuple[str, ...], Parameter(name=["--in-path", "-ip"], consume_multiple=True, show_default=" ".join)]
 OptionalInPaths = Annotated[tuple[str, ...] | None, Parameter(name=["--in-path", "-ip"], consume_multiple=True)]
 OutPath = Annotated[str, Parameter(name=["--out-path", "-op"])]
@@ -226,11 +225,27 @@ class StimulusFlags:
         )
 
 
-def refuse_missing_stimuli(paths: Iterable[str], expected: str = "a folder of stimuli") -> None:
+def refuse_missing(paths: Iterable[str | Path], expected: str, hint: str | None = None) -> None:
     """Raise where nothing is at one of several places, before anything that takes seconds."""
-    missing = next((each for each in paths if not is_somewhere(each)), None)
+    missing = next((each for each in paths if not is_somewhere(str(each))), None)
     if missing is not None:
-        raise InputError(expected, got=f"nothing at {missing}")
+        raise InputError(expected, got=f"nothing at {missing}", hint=hint)
+
+
+def refuse_missing_stimuli(paths: Iterable[str | Path], expected: str = "a folder of stimuli") -> None:
+    """:func:`refuse_missing`, of stimuli."""
+    refuse_missing(paths, expected)
+
+
+def refuse_missing_sets(places: Iterable[str]) -> None:
+    """:func:`refuse_missing_stimuli`, where published sets go by their names, too: ``NAME``, ``NAME=FOLDER``."""
+    from beholder.stimuli import list_named_sets
+
+    for place in places:
+        name, _, folder = place.partition("=")
+        if is_somewhere(place) or (name in list_named_sets() and (not folder or is_somewhere(folder))):
+            continue
+        raise InputError("a folder of stimuli, or the name of a published set", got=f"nothing at {place}")
 
 
 @flags
@@ -263,7 +278,7 @@ def list_files(paths: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 def name_network(word: str | None, flag: str | None) -> str:
-    """The one network of a command, which its first word names, or ``-m``.
+    """The one network of a command, which its first word names, or ``-m``; one that nothing answers to is refused.
 
     >>> name_network(None, "alexnet")
     'alexnet'
@@ -272,7 +287,7 @@ def name_network(word: str | None, flag: str | None) -> str:
         raise InputError("one network", got=f"{word} and -m {flag}", hint="leaving one of them out")
     if (name := flag if word is None else word) is None:
         raise InputError("MODEL, or -m MODEL", got="neither", hint="beholder models, which lists them")
-    return name
+    return look_up(name)
 
 
 def is_somewhere(place: str) -> bool:
@@ -310,7 +325,7 @@ def take_network(words: Sequence[str | None], flag: str | None, usage: str) -> t
     found, names = [each for each in (flag, *words) if each is not None], usage.split()
     if not len([name for name in names if name[0] != "["]) <= len(found) <= len(names):
         raise InputError(f"{usage}, MODEL as the first word or after -m", got=" ".join(found) or "nothing")
-    return found[0], [*found[1:], *[None] * (len(names) - len(found))]
+    return look_up(found[0]), [*found[1:], *[None] * (len(names) - len(found))]
 
 
 def align(rows: Sequence[Sequence[str]], n_left: int = 1) -> list[str]:

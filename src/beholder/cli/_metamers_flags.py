@@ -37,6 +37,7 @@ class FirstWordFlags(ModelFlags):
         """The first word is the network, where none is named otherwise; and the other words."""
         first, rest = next(iter(words), ""), list(words)
         if self.model_name or (self.directory and (not rest or first.isdigit() or Path(first).exists())):
+            self.name_model()
             return self, rest
         if not rest:
             raise InputError(usage, got="neither a network nor -D")

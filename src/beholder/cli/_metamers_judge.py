@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
-from beholder.cli._flags import AnswerFlags, Device, LongFlags, OutputFlags, Seed, Words, align, flags, list_files
+from beholder.cli._flags import (
+    AnswerFlags,
+    Device,
+    LongFlags,
+    OutputFlags,
+    Seed,
+    Words,
+    align,
+    flags,
+    list_files,
+    look_up,
+    refuse_missing,
+)
 
 if TYPE_CHECKING:
     from beholder.evaluation import Judgement, NetworkScatter
@@ -50,9 +62,12 @@ class _ComparedFlags:
     """How well networks predict brains: a .csv or .json with network, value."""
 
     def check(self) -> None:
-        """Raise where flags need one another."""
+        """Raise where flags need one another, or files are not there, before judges are asked."""
         if self.attack and not self.attacked:
             raise InputError("--attacked FILE beside --attack", got="--attack alone")
+        people = [each.partition("=")[2] or each for each in self.human or ()]
+        for flag, files in (("human", people), ("attacked", [self.attacked]), ("brain", [self.brain])):
+            refuse_missing([each for each in files if each], f"a file after --{flag}")
 
 
 @flags
@@ -118,10 +133,15 @@ def judge(
     models
         The judging networks; default all whose metamers are there.
     """
-    from beholder.evaluation import draw_judgements, find_metamer_sets, judge_metamers
+    from beholder.evaluation import find_metamer_sets
 
+    find_metamer_sets(results_dir, asked.sets)
+    for name in models or ():
+        look_up(name)
     compared.check()
     told.check()
+    from beholder.evaluation import draw_judgements, judge_metamers
+
     judge_metamers(results_dir, models, **vars(asked), **vars(long))
     found, scatters, figures = draw_judgements(results_dir, asked.sets, **vars(compared), **vars(shown))
     published = told.compare(found, shown)

@@ -35,8 +35,7 @@ class ModelFlags(WeightFlags, _NameFlags):
         """The same, with the network that the first word names, which is there unless a flag names it."""
         if word is None:
             return self
-        name = look_up(name_network(word, self.model_name))
-        return dataclasses.replace(self, model_name=name)
+        return dataclasses.replace(self, model_name=name_network(word, self.model_name))
 
     def join(self, path: str) -> Path:
         """A path under the directory."""
@@ -48,9 +47,12 @@ class ModelFlags(WeightFlags, _NameFlags):
         return inside if inside.exists() or not Path(path).exists() else Path(path)
 
     def name_model(self, units_file: Path | None = None) -> str:
-        """The model asked for, the one that a units file names, or the directory's own."""
+        """The model asked for, the one that a units file names, or the directory's own.
+
+        A name that nothing answers to is refused, before anything that takes seconds.
+        """
         if self.model_name:
-            return self.model_name
+            return look_up(self.model_name)
         if units_file is not None:
             document = read_units_file(units_file)
             if isinstance(document, dict) and isinstance(document.get("model"), str):

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.wording import format_count
-from beholder.cli._flags import ModelName, OutputFlags, Seed, WeightFlags, WeightsSeed, flags
+from beholder.cli._flags import ModelName, OutputFlags, Seed, WeightFlags, WeightsSeed, flags, look_up
 from beholder.cli._numbers import refuse_infinite
 
 if TYPE_CHECKING:
@@ -48,11 +48,12 @@ class ObserverFlags(WeightFlags):
 
     def make_model(self, experiment: Experiment) -> Observer:
         """The network as an observer."""
+        if self.model_name is None:
+            raise InputError("--model_name NAME with --observer model", got="none")
+        look_up(self.model_name)
         from beholder.evaluation import NetworkObserver
         from beholder.models import load_model
 
-        if self.model_name is None:
-            raise InputError("--model_name NAME with --observer model", got="none")
         weights = {"pretrained": self.pretrained, "model_path": self.model_path, "seed": self.weights_seed}
         model = load_model(self.model_name, device=self.device, **weights)
         return NetworkObserver(model, experiment, self.layer, self.temperature)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import Words, flags
+from beholder.cli._flags import Words, flags, refuse_missing
 from beholder.cli._numbers import refuse_infinite
 
 
@@ -104,3 +104,13 @@ class DataFlags:
     """Folder of cue-conflict pictures, bird3-knife2.png: shape bias at the end of each epoch."""
     skip_bad: bool = False
     """Leave out files that cannot be read; they are listed."""
+
+    def refuse_missing(self, data: str) -> None:
+        """Raise where nothing is at one of the places, before anything that takes seconds."""
+        drawn = ("shapes", "syllables")
+        if data not in drawn:
+            hint = f"a set that is drawn, {' or '.join(drawn)}"
+            refuse_missing([data], "a folder with a folder a class, or a table with a column of labels", hint)
+        places = {"validation": self.validation, "background": self.background, "battery": self.battery}
+        for flag, place in places.items():
+            refuse_missing([place] if place else [], f"stimuli after --{flag}")

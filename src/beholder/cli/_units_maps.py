@@ -57,12 +57,12 @@ def maps(
     overwrite
         Replace maps that were made with another network.
     """
-    from beholder.units import map_units
-
     model = model.take_word(word)
     path = model.find(made.units_file) if made.units_file else None
     hint = "`beholder units exemplars` or `optimize` first"
     folder = model.find_stimuli(path, made.out_path, made.extra_name, hint)
+    from beholder.units import map_units
+
     found = map_units(model.load(path, axes, rnd_seed), folder, path, overwrite=overwrite, **vars(work), **vars(long))
     rows = []
     for unit in found:
@@ -109,11 +109,11 @@ def occlude(
     overwrite
         Replace what was made with another network or other patches.
     """
-    from beholder.units import occlude_units
-
     model = model.take_word(word)
     path = model.find(made.units_file) if made.units_file else None
     folder = model.find_stimuli(path, made.out_path, made.extra_name, "`beholder units exemplars` first")
+    from beholder.units import occlude_units
+
     network = model.load(path, axes, rnd_seed)
     found = occlude_units(
         network, folder, path, proportion=proportion, steps=steps, overwrite=overwrite, **vars(work), **vars(long)

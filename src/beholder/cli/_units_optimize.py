@@ -25,6 +25,7 @@ from beholder.cli._flags import (
     WorkFlags,
     flags,
     list_files,
+    refuse_missing_stimuli,
 )
 from beholder.cli._model_flags import ModelFlags
 
@@ -127,6 +128,8 @@ def optimize(
     model, options = model.take_word(word), _settle_diversity(options, no_diversity)
     recording.check()
     read_units_file(path := model.find(units_file))
+    model.name_model(path)
+    refuse_missing_stimuli(recording.in_path or ())
     from beholder.models import UnitList
     from beholder.synthesis import optimize_units
 

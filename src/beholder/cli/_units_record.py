@@ -18,7 +18,7 @@ from beholder.cli._flags import (
     Layers,
     LongFlags,
     ModelWord,
-    OptionalIn,
+    OptionalInPaths,
     OptionalOut,
     OptionalUnits,
     OutputFlags,
@@ -81,12 +81,13 @@ def record(
         Seed of --fraction, and of the weights of a model that ends in @random.
     """
     model = model.take_word(word)
+    path = _find_units(model, units_file, layers)
+    model.name_model(path)
     stimuli.refuse_missing()
     from beholder.models import ZERO_SHOT, UnitList, use_draft, use_labels
     from beholder.stimuli import read_targets
     from beholder.units import measure_accuracy, record_units
 
-    path = _find_units(model, units_file, layers)
     found = stimuli.read(targets if stimuli.image_set else None)
     own = read_targets(targets, len(found)) if targets and not stimuli.image_set else None
     known = None if own is None else dict(zip(found.ids, own, strict=True))
@@ -170,7 +171,7 @@ def exemplars(
     model: SkeletonFlags = SkeletonFlags(),
     windows: _WindowFlags = _WindowFlags(),
     activations: str | None = None,
-    in_path: OptionalIn = None,
+    in_path: OptionalInPaths = None,
     out_path: OptionalOut = None,
     extra_name: str = "",
     work: WorkFlags = WorkFlags(),
@@ -195,7 +196,7 @@ def exemplars(
     activations
         The recording, or any store that holds the layers; default ./activations/{model}.mean.zarr, or {model}.zarr.
     in_path
-        Where the recorded stimuli lie now; default where they were recorded.
+        Where the recorded stimuli lie now: a folder, or files; default where they were recorded.
     out_path
         Folder for all models' stimuli; default ./stimuli/.
     extra_name
@@ -213,9 +214,10 @@ def exemplars(
     asked = UnitList(tuple(unit)) if unit else model.find(units_file or "")  # pyright: ignore[reportArgumentType]
     store = _find_recording(model, activations, asked)
     found = find_exemplars(Activations(store), asked, **vars(windows))
+    where = None if in_path is None else in_path[0] if len(in_path) == 1 else list(in_path)
     extra_name = extra_name or (f"top{windows.top}" if windows.top else "")
     folder = write_exemplars(
-        found, model.join(out_path or "stimuli"), stimuli=in_path, extra_name=extra_name, overwrite=overwrite,
+        found, model.join(out_path or "stimuli"), stimuli=where, extra_name=extra_name, overwrite=overwrite,
         **vars(work), **vars(long),
     )  # fmt: skip
     rows = [{**asdict(one), "folder": str(folder / one.path_name / "natural_images")} for one in found.units]

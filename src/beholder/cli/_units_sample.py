@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import ConfigurationChanged
-from beholder._core.files import read_json
+from beholder._core.files import read_json, read_units_file
 from beholder._core.provenance import record_provenance
 from beholder._core.wording import format_count
 from beholder.cli._flags import (
@@ -70,10 +70,13 @@ def sample(
     overwrite
         Replace a file that holds other units.
     """
-    from beholder.units import sample_units
-
     model = model.take_word(word)
     files, path = [model.find(name) for name in blacklist or ()], model.join(filename)
+    for file in files:
+        read_units_file(file)
+    model.name_model()
+    from beholder.units import sample_units
+
     units = sample_units(model.look(axes=axes), n_units, seed=seed, scheme=scheme, layers=layers, blacklist=files)
     _write(units, path, overwrite)
     settings = {"model": units.model, "n_units": n_units, "seed": seed, "scheme": scheme, "layers": layers}
@@ -127,10 +130,11 @@ def split(
     model.directory
         A model directory, where the list lies.
     """
+    read_units_file(path := model.find(units_file))
+    model.name_model(path)
     from beholder.models import UnitList
     from beholder.units import split_units
 
-    path = model.find(units_file)
     network = model.look(path)
     rows = []
     for i, part in enumerate(split_units(UnitList.read(path, network), n, network)):

@@ -29,7 +29,6 @@ from beholder.cli._flags import (
     WeightFlags,
     flags,
     list_files,
-    look_up,
     make_app,
     name_network,
 )
@@ -111,7 +110,7 @@ def extract(
     rnd_seed
         Seed of everything random, the weights of a model that ends in @random too.
     """
-    name = look_up(name_network(word, asked.model_name))
+    name = name_network(word, asked.model_name)
     stimuli.refuse_missing()
     from beholder.activations import extract, list_asked_layers
     from beholder.models import load_model

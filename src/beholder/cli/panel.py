@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -19,7 +20,10 @@ from beholder.cli._flags import (
     Words,
     flags,
     list_files,
+    look_up,
     make_app,
+    refuse_missing,
+    refuse_missing_stimuli,
 )
 
 app = make_app("panel")
@@ -47,6 +51,14 @@ class _PlanFlags:
     def list_given(self) -> dict[str, Any]:
         """The flags that were given, or have a default of their own."""
         return {name: value for name, value in vars(self).items() if value is not None}
+
+    def refuse_missing(self, root: str) -> None:
+        """Raise where a folder is not there, or nothing answers to a model, before anything that takes seconds."""
+        refuse_missing_stimuli([Path(root, folder) for folder in self.folders or [""]])
+        if self.panel_file is not None:
+            refuse_missing([self.panel_file], "a TOML file of models")
+        for name in () if self.panel_file else self.models or ():
+            look_up(name)
 
 
 @flags
@@ -112,13 +124,14 @@ def panel(
     check
         Validate this panel file instead of extracting.
     """
+    if check is not None:
+        return _check_file(check, output)
+    _check_flags(stimuli_root, output_dir, model_path, asked.models)
+    asked.refuse_missing(stimuli_root or "")
     from beholder.activations import default_options, plan_panel, run_panel
     from beholder.models import pick_device
     from beholder.stimuli import Exposure
 
-    if check is not None:
-        return _check_file(check, output)
-    _check_flags(stimuli_root, output_dir, model_path, asked.models)
     options = default_options(
         replicates=replicates, pool=pool, exposure=Exposure(**vars(exposure)), axes=axes.read(), seed=rnd_seed,
         **vars(passes),

@@ -16,6 +16,7 @@ from beholder.cli._flags import (
     WeightsSeed,
     list_files,
     make_app,
+    refuse_missing,
     take_network,
 )
 from beholder.cli._train_flags import AttackFlags, DataFlags, LearningFlags
@@ -77,10 +78,12 @@ def train(
     overwrite
         Replace a run of other settings.
     """
+    model, (data,) = take_network([word, data], model_name, "MODEL DATA")
+    stimuli.refuse_missing(data or "")
+    _check_preset(preset)
     from beholder.models import load_model
     from beholder.training import train as train_network
 
-    model, (data,) = take_network([word, data], model_name, "MODEL DATA")
     network = load_model(model, seed=weights_seed, **vars(weights))
     result = train_network(
         network, data, preset=preset, out_path=out_path, new_head=new_head, seed=rnd_seed, threads=threads,
@@ -88,3 +91,13 @@ def train(
         **vars(stimuli), **vars(look),
     )  # fmt: skip
     output.print(result.sentences(), {"epochs": result.history, "files": list_files(result.list_files())})
+
+
+def _check_preset(preset: str) -> None:
+    """Raise where there is no preset of a name, or no file; before anything that takes seconds."""
+    from beholder.training import resolve_settings
+
+    if preset.endswith(".toml"):
+        refuse_missing([preset], "a preset's TOML file")
+    else:
+        resolve_settings(preset)

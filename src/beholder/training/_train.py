@@ -18,6 +18,7 @@ from beholder._core.hashing import hash_file, hash_settings
 from beholder._core.machine import describe_kind
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import show_value
 from beholder.jobs import JobFolder, long_work, open_output, place_output, read_conditions
 from beholder.models import (
     Model,
@@ -237,7 +238,16 @@ n_drawn_validation, cache_gb
 
 def _list_augmentations(augment: Sequence[str] | None) -> tuple[str, ...] | None:
     """As asked for; ``none`` for none."""
-    return augment if augment is None else tuple(each for each in augment if each != "none")
+    if augment is None:
+        return None
+    names = [augment] if isinstance(augment, str) else list(augment)
+    other: list[Any] = [each for each in names if not isinstance(each, str)]
+    if other:
+        raise InputError(
+            "augmentations by their names, such as 'crop' or 'jitter=0.1'", got=f"an object ({show_value(other[0])})",
+            hint="data of your own, a TrainingData, whose stimuli you vary as you like",
+        )  # fmt: skip
+    return tuple(each for each in names if each != "none")
 
 
 def _pair(snr: Sequence[float]) -> tuple[float, float]:
