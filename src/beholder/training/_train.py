@@ -240,8 +240,8 @@ def _list_augmentations(augment: Sequence[str] | None) -> tuple[str, ...] | None
     """As asked for; ``none`` for none."""
     if augment is None:
         return None
-    names = [augment] if isinstance(augment, str) else list(augment)
-    other: list[Any] = [each for each in names if not isinstance(each, str)]
+    names: list[Any] = [augment] if isinstance(augment, str) else list(augment)
+    other = [each for each in names if not isinstance(each, str)]
     if other:
         raise InputError(
             "augmentations by their names, such as 'crop' or 'jitter=0.1'", got=f"an object ({show_value(other[0])})",
