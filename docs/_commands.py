@@ -81,8 +81,9 @@ def write_command(name: str, app: Any) -> str:
     arguments = list_arguments(name, app)
     if arguments:
         lines += ["```text", write_usage(name, arguments), "```\n"]
-    for example in examples:
-        lines += ["Example:" if len(examples) == 1 else "For example:", "\n```sh", " ".join(example.split()), "```\n"]
+    if examples:
+        lines += ["Example:" if len(examples) == 1 else "For example:", "\n```sh"]
+        lines += [*(" ".join(each.split()) for each in examples), "```\n"]
     words = [each for each in arguments if each.field_info.kind in WORDS]
     flags = [each for each in arguments if each.field_info.kind not in WORDS and each.show]
     if words:

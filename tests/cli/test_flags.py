@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ HIDDEN = {
 """Flags that the documents' scripts have and that do nothing here."""
 
 
+@cache
 def list_arguments(name: str) -> list[Argument]:
     words, command = APPS[name]
     with app.app_stack(words):

@@ -1,9 +1,11 @@
-"""The examples in help are command lines that parse, and run one after the other in a folder that is empty."""
+"""Examples in help are command lines that parse; those of a command run one after the other in an empty folder."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,31 @@ from .test_every_flag import APPS
 
 Call = Callable[..., tuple[int, str, str]]
 
+TAKES_MORE = {
+    "beholder demo": "a minute, in the tests of the demo",
+    "beholder models fetch": "a network connection",
+    "beholder assets fetch": "a network connection",
+    "beholder assets verify human-vision-1": "a published file",
+    "beholder assets path": "a published file",
+    "beholder tasks serve": "runs until it is stopped",
+    "beholder tasks import": "what pages collected",
+    "beholder tasks upgrade": "a file of an earlier version",
+    "beholder analyze searchlight": "voxels with their places",
+    "beholder analyze regressions": "a published file",
+    "beholder analyze recognition human/": "a published experiment",
+    "beholder analyze anova network_vs_humans.mat": "a published experiment",
+    "beholder analyze mixed edge/": "a published experiment",
+    "beholder analyze psychometrics contrast/": "a published experiment",
+    "beholder analyze power network_vs_humans.mat": "a published experiment",
+    "beholder evaluate natural squeezenet1_1": "ImageNet",
+    "beholder evaluate adversarial resnet50": "ImageNet",
+    "beholder train beholder:shapes@random shapes --preset": "minutes",
+}
+"""Beginnings of examples that take what an empty folder does not hold, or too long."""
+
+QUICK = ("models card", "extract", "units exemplars", "show")
+"""Commands whose examples run in every test run."""
+
 
 def list_examples(name: str) -> list[str]:
     """Of a command, each on one line."""
@@ -23,112 +50,51 @@ def list_examples(name: str) -> list[str]:
     return [" ".join(each.split()) for each in re.split(r"\n\s*Example: ", text)[1:]]
 
 
-EXAMPLES = {example: name for name in APPS for example in list_examples(name)}
-
-TAKES_MORE = {
-    "beholder demo": "runs in the tests of the demo",
-    "beholder models fetch": "a network connection",
-    "beholder assets fetch": "a network connection",
-    "beholder assets verify": "a published file",
-    "beholder assets path": "a published file",
-    "beholder tasks serve": "runs until it is stopped",
-    "beholder tasks import": "what pages collected",
-    "beholder tasks upgrade": "a file of an earlier version",
-    "beholder tasks simulate --power": "seconds, in tests of its own",
-    "beholder tasks plan --kind recognition": "metamers that passed",
-    "beholder metamers make 0 -D": "a model directory of Model Metamers",
-    "beholder metamers null -D": "a model directory of Model Metamers",
-    "beholder analyze combine": "recordings",
-    "beholder analyze searchlight": "recordings",
-    "beholder analyze encode": "recordings",
-    "beholder analyze tuning": "stimuli with orientations",
-    "beholder analyze sounds": "a model directory of Model Metamers",
-    "beholder analyze regressions": "a published file",
-    "beholder analyze recognition human": "answers of people",
-    "beholder analyze recognition responses": "answers of people",
-    "beholder analyze agreement": "answers of people",
-    "beholder analyze anova": "answers of people",
-    "beholder analyze mixed": "answers of people",
-    "beholder analyze psychometrics": "answers of people",
-    "beholder analyze power": "answers of people",
-    "beholder evaluate natural squeezenet1_1": "ImageNet",
-    "beholder evaluate battery": "answers of people",
-    "beholder evaluate adversarial resnet50": "ImageNet",
-    "beholder replicate resnet50": "ImageNet",
-    "beholder train beholder:shapes@random shapes": "minutes",
-}
-"""Beginnings of examples that need what this folder does not hold."""
-
-ORDER = (
-    "stimuli draw", "models", "assets", "layers",
-    "extract", "panel", "stimuli grade", "units sample", "units split", "units record",
-    "units exemplars", "units optimize", "units maps", "units occlude", "tasks plan", "tasks build", "tasks simulate",
-    "tasks export", "tasks status", "tasks backup", "tasks forget", "analyze interpretability", "metamers make",
-    "metamers null", "metamers judge", "metamers template", "analyze rsa", "analyze cka", "analyze decode",
-    "analyze probe", "models export", "models import", "models card", "models join", "evaluate natural",
-    "evaluate adversarial", "replicate", "train", "show", "verify", "report",
-)  # fmt: skip
-"""In which commands go on from what others made."""
-
-
-PARSED_ONLY = (
-    "analyze decode", "analyze probe", "models export", "models import", "models card", "models join",
-    "evaluate natural", "evaluate adversarial", "replicate", "train",
-)  # fmt: skip
-"""Commands whose examples parse and are not run here: those like them on their pages are."""
-
-
 def needs_more(example: str) -> bool:
     return any(example.startswith(each) for each in TAKES_MORE)
 
 
 @pytest.mark.parametrize("name", APPS)
 def test_every_command_has_an_example_of_its_own_that_parses(name: str) -> None:
-    assert list_examples(name)
-    for example in list_examples(name):
-        assert example.startswith(f"beholder {name}")
+    examples = list_examples(name)
+    assert examples[-1].startswith(f"beholder {name}")
+    for example in examples:
         app.parse_args(split_globals(shlex.split(example)[1:])[0], print_error=False, exit_on_error=False)
 
 
-def test_every_example_is_run_or_says_what_it_takes() -> None:
-    run = [example for example, name in EXAMPLES.items() if not needs_more(example)]
-    assert {EXAMPLES[example] for example in run} <= {*ORDER, "assets experiments"}
-    assert not [each for each in TAKES_MORE if not any(example.startswith(each) for example in EXAMPLES)]
-    assert len(run) > 35
+def test_examples_that_are_not_run_are_there() -> None:
+    examples = [example for name in APPS for example in list_examples(name)]
+    assert not [each for each in TAKES_MORE if not any(example.startswith(each) for example in examples)]
+
+
+def list_run(name: str) -> list[str]:
+    return [each for each in list_examples(name) if not needs_more(each)]
+
+
+BEGINNINGS = Counter(tuple(list_run(name)[:i]) for name in APPS for i in range(1, len(list_run(name)) + 1))
+"""What examples begin with, one after the other, and of how many commands."""
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("help")
+def begun() -> dict[tuple[str, ...], Path]:
+    """Folders in which several commands' first examples have been run."""
+    return {}
 
 
-QUICK = (
-    "stimuli draw",
-    "layers",
-    "extract",
-    "units sample",
-    "units split",
-    "units record",
-    "units exemplars",
-    "show",
-    "verify",
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in APPS]
 )
-
-
-def run_examples(commands: tuple[str, ...], beholder: Call) -> None:
-    for name in commands:
-        for example in list_examples(name):
-            if not needs_more(example):
-                code, _, err = beholder(*shlex.split(example)[1:])
-                assert code == 0, f"{example}\n{err}"
-
-
-def test_examples_run(folder: Path, beholder: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run_in_an_empty_folder(
+    name: str, tmp_path: Path, begun: dict[tuple[str, ...], Path], beholder: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples, folder = tuple(list_run(name)), tmp_path / "here"
+    done = max((i for i in range(len(examples) + 1) if examples[:i] in begun), default=0)
+    if done:
+        shutil.copytree(begun[examples[:done]], folder)
+    folder.mkdir(exist_ok=True)
     monkeypatch.chdir(folder)
-    run_examples(QUICK, beholder)
-
-
-@pytest.mark.slow
-def test_all_examples_run(folder: Path, beholder: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    run_examples(tuple(name for name in ORDER if name not in PARSED_ONLY), beholder)
+    for i in range(done, len(examples)):
+        code, _, err = beholder(*shlex.split(examples[i])[1:])
+        assert code == 0, f"{examples[i]}\n{err}"
+        if BEGINNINGS[examples[: i + 1]] > 1:
+            begun[examples[: i + 1]] = shutil.copytree(folder, tmp_path / str(i))

@@ -31,16 +31,22 @@ def agreement(
 ) -> None:
     """Error consistency and confusions of people and networks, and of people with one another as ceiling.
 
-    Example: beholder analyze agreement people/ --networks shapes.csv
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder stimuli grade --grade contrast --levels 0.1 1
+    Example: beholder tasks plan --kind recognition -s stimuli/graded/stimuli.csv -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
+    Example: beholder tasks export --db simulated.db
+    Example: beholder analyze agreement responses/
 
     Parameters
     ----------
     files
         Single answers: an export, tables, folders of tables; people's, and networks' where they name a rule.
     networks
-        The same, of networks.
+        Answers of networks to the same stimuli, in the same forms.
     conditions
-        Only these; default all that people answered in.
+        Only these conditions; default all in which people answered.
     """
     from beholder.analysis import analyze_agreement
 

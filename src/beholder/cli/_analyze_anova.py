@@ -25,30 +25,35 @@ def anova(
 ) -> None:
     """Analysis of variance of matrices participants × stages × [human, network], of answers, or of a table of values.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder stimuli grade --grade contrast --levels 0.1 1
+    Example: beholder tasks plan --kind recognition -s stimuli/graded/stimuli.csv -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
+    Example: beholder tasks export --db simulated.db
+    Example: beholder analyze anova responses/ --within level
     Example: beholder analyze anova network_vs_humans.mat
-
-    Example: beholder analyze anova people/ --within condition
 
     Parameters
     ----------
     answers
         Matrices (.mat, .npy), or what holds single answers or values: exports, tables, folders of tables.
     value
-        Of answers correct, rt or confidence; or a column of tables of values.
+        What is analysed: correct, rt or confidence of answers, or a column of a table of values.
     within
-        Columns of factors within participants; of answers default condition.
+        Columns of factors within participants; for answers default condition.
     between
-        Columns of factors between them.
+        Columns of factors between participants.
     subject
-        Column of participants.
+        Column that names participants.
     paired
-        Of matrices: a participant's row and the network's on the same stimuli are a pair.
+        For matrices: a participant's row and the network's, on the same stimuli, are a pair.
     variable
         Which array of a .mat file with several.
     n_permutations
-        Of labels, and of stages within rows; 0 for none.
+        Permutations of labels, and of stages within rows; 0 for no test.
     rnd_seed
-        Of the permutations.
+        Seed of the permutations.
     """
     from beholder.analysis import analyze_anova
 

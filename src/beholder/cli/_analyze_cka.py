@@ -24,7 +24,10 @@ def cka(
 ) -> None:
     """Compare all layers with all regions, or with all layers of another network, by linear CKA.
 
-    Example: beholder analyze cka activations/shapes.zarr --recordings activations/shapes.mean.zarr
+    Example: beholder stimuli draw shapes
+    Example: beholder units record beholder:shapes --layers block3 block5
+    Example: beholder units record beholder:shapes-robust --layers block3 block5
+    Example: beholder analyze cka activations/shapes.mean.zarr --recordings activations/shapes-robust.mean.zarr
 
     Parameters
     ----------
@@ -33,17 +36,17 @@ def cka(
     recordings
         Another network's store, or recordings of units.
     layers
-        Of the first store; default all.
+        Layers of ACTIVATIONS; default all.
     biased
         The biased estimate, which is near 1 between noise where features outnumber stimuli.
     by
         Columns of the recordings that tell targets apart; default region.
     id_pattern
-        Regular expression whose group is what the ids of both sides have in common.
+        A regular expression whose group is what the ids of activations and recordings have in common.
     n_permutations
         Orders of the stimuli drawn for p; 0 for no test.
     seed
-        Of the permutations.
+        Seed of the permutations.
     """
     from beholder.analysis import analyze_cka
 

@@ -22,7 +22,7 @@ class _FittedFlags(DistanceFlags):
     n_permutations: int = 200
     """Orders of the stimuli drawn for p; 0 for no test."""
     seed: Seed = 42
-    """Of folds and permutations."""
+    """Seed of folds and permutations."""
 
 
 def combine(
@@ -39,7 +39,11 @@ def combine(
 ) -> None:
     """Predict regions by several RDMs together: weighted, unweighted, each alone, and the variance that they share.
 
-    Example: beholder analyze combine activations/shapes.zarr --recordings it.npz --layers block3 block5
+    Example: beholder stimuli draw shapes
+    Example: beholder units record beholder:shapes --layers block3 block5
+    Example: beholder extract beholder:shapes-robust --layers block5 --pool mean --file_format npy
+    Example: beholder analyze combine activations/shapes.mean.zarr --recordings
+        activations/shapes-robust/block5/activations.npy --stimuli images/
 
     Parameters
     ----------
@@ -48,7 +52,7 @@ def combine(
     recordings
         Brain data, or RDMs.
     layers
-        Default all.
+        Layers; default all of the store.
     models
         Files of RDMs that are models, too: of categories, of pixels.
     by

@@ -30,7 +30,9 @@ def decode(
 ) -> None:
     """Tell categories or conditions of stimuli from each layer, and say how well on stimuli left out.
 
-    Example: beholder analyze decode activations/shapes.zarr --labels label --n_folds 4
+    Example: beholder stimuli draw shapes
+    Example: beholder units record beholder:shapes --layers block3 block5
+    Example: beholder analyze decode activations/shapes.mean.zarr --labels label --n_folds 4
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def decode(
     labels
         Column of the stimuli's table that holds the classes.
     layers
-        Only these; default all.
+        Layers; default all of the store.
     classifier
         Nearest centroid, logistic regression, linear support vector machine, linear discriminant analysis.
     n_folds
@@ -61,7 +63,7 @@ def decode(
     n_permutations
         Orders of the labels drawn for p; 0 for no test.
     rnd_seed
-        Of folds and permutations.
+        Seed of folds and permutations.
     """
     from beholder.analysis import analyze_decode
 
@@ -85,7 +87,10 @@ def tuning(
 ) -> None:
     """Tuning of each unit to a numeric or circular condition: preferred value, bandwidth, selectivity.
 
-    Example: beholder analyze tuning activations/shapes.zarr --condition orientation --period 180
+    Example: beholder stimuli draw shapes
+    Example: beholder stimuli grade --grade contrast --levels 0.05 0.1 0.3 1 --in_path images/star
+    Example: beholder extract beholder:shapes --layers block3 --in_path stimuli/graded/stimuli.csv
+    Example: beholder analyze tuning activations/shapes.zarr --condition level
 
     Parameters
     ----------
@@ -94,13 +99,13 @@ def tuning(
     condition
         Column of the stimuli's table that holds numbers.
     layers
-        Only these; default all.
+        Layers; default all of the store.
     period
-        Of a circular condition: 180 for orientation, 360 for direction.
+        Period of a circular condition: 180 for orientation, 360 for direction.
     n_permutations
         Shuffles of the condition for p; 0 for no test.
     rnd_seed
-        Of the shuffles.
+        Seed of the shuffles.
     """
     from beholder.analysis import analyze_tuning
 

@@ -37,20 +37,24 @@ def encode(
 ) -> None:
     """Predict responses of voxels, neurons or people from each layer, and say how well on stimuli left out.
 
-    Example: beholder analyze encode activations/shapes.zarr --recordings voxels.npz
+    Example: beholder stimuli draw shapes
+    Example: beholder units record beholder:shapes --layers block3 block5
+    Example: beholder units record beholder:shapes-robust --layers block3 block5
+    Example: beholder analyze encode activations/shapes.mean.zarr --recordings activations/shapes-robust.mean.zarr
 
     Parameters
     ----------
     activations
-        A store, or the natsound_activations.h5 of the metamer study.
+        A store, or a file natsound_activations.h5, as analyze sounds writes it.
     recordings
         Responses of units, with repeats where there are some; joined by stimulus id.
     layers
-        Only these; default all.
+        Layers; default all of the store.
     method
         Ridge with a penalty a unit, PLS, or banded: all layers jointly (the extra brain).
     recipe
-        The published procedure: random halves, 80 penalties, three-run correction.
+        The procedure of the metamer study (Feather et al. 2023): random halves, 80 penalties, correction for three
+        runs.
     n_folds
         Folds of stimuli, each predicted from the others.
     inner_folds
@@ -60,9 +64,9 @@ def encode(
     alphas
         Penalties; default 21, scaled to the features.
     n_components
-        Of PLS.
+        Components of PLS.
     n_splits
-        Random halves of the published recipe.
+        Random halves, with --recipe published.
     zero_center
         Published recipe: subtract the training mean from responses; changes rounding alone.
     subject
@@ -70,13 +74,13 @@ def encode(
     region
         Only these regions.
     id_pattern
-        Regular expression whose group is what ids have in common.
+        A regular expression whose group is what the ids of activations and recordings have in common.
     n_permutations
         Orders of the stimuli drawn for p; 0 for no test.
     predictions
         Store (.zarr) for predicted responses.
     rnd_seed
-        Of folds and permutations; default 42, published 3882.
+        Seed of folds and permutations; default 42, with --recipe published 3882.
     """
     from beholder.analysis import analyze_encode
 

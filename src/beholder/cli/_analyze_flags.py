@@ -24,17 +24,18 @@ class ReadingFlags:
     stimuli: Path | None = None
     """Ids of the rows of --recordings: a table, or the folder of stimulus files; default what lies in or beside it."""
     units: Path | None = None
-    """Table of its units, a row each: subject, region."""
+    """Table of the recordings' units, a row each: subject, region."""
     variable: str | None = None
-    """Which array of a file with several."""
+    """Which array of a file of recordings that holds several."""
     axes: str | None = None
-    """Names of its axes in order, such as 'repeat stimulus unit'."""
+    """Names of the recordings' axes in order, such as 'repeat stimulus unit'."""
     mask: Words = None
-    """Of NIfTI: image of the voxels to read; whole numbers are regions. Or an image a region: V1=v1.nii V4=v4.nii."""
+    """For NIfTI recordings: image of the voxels to read, whose whole numbers are regions; or one image for each region:
+    V1=v1.nii V4=v4.nii."""
     labels: Path | None = None
-    """Names of those regions: a table of index and name."""
+    """Names of the regions of --mask: a table of index and name."""
     events: Path | None = None
-    """Of a folder of beta series: where its events.tsv files lie."""
+    """For a folder of beta series: where its events.tsv files lie."""
 
     def open(self, recordings: Path) -> Any:
         """The recordings, read as the flags say; without any, their path."""
@@ -70,7 +71,7 @@ class DistanceFlags:
     distance: str = "correlation"
     """How stimuli are compared: correlation, cosine, euclidean, squared-euclidean, gaussian, crossnobis, …"""
     recorded_distance: str | None = None
-    """The same, of recordings, where it is another one."""
+    """How recordings are compared, where it is otherwise than --distance."""
     id_pattern: str | None = None
     """A regular expression whose group is what the ids of activations and recordings have in common."""
 
@@ -84,7 +85,7 @@ class DrawFlags:
     n_permutations: int = 1000
     """Shuffles over stimuli for tests; 0 for none."""
     seed: Seed = 42
-    """Of all draws."""
+    """Seed of all draws."""
 
 
 @flags
@@ -108,7 +109,7 @@ class TrialFlags:
     id_pattern: str | None = None
     """A regular expression whose group is the stimulus's own name in the ids."""
     include_excluded: bool = False
-    """Of exports: also answers of participants who broke a rule or did not finish."""
+    """For exports: also count answers of participants who broke a rule or did not finish."""
 
     def read(self, files: Iterable[Path]) -> Trials:
         """All answers of the files in one table."""

@@ -25,6 +25,14 @@ def interpretability(
 ) -> None:
     """Proportion correct of units, layers and networks in two-alternative trials, by confidence, with a machine beside.
 
+    Example: beholder stimuli draw shapes
+    Example: beholder units sample beholder:shapes --n_units 2
+    Example: beholder units record beholder:shapes --units_file units.json
+    Example: beholder units exemplars beholder:shapes --units_file units.json --num_batches 2
+    Example: beholder tasks plan -s stimuli/shapes -m natural -nt 2 -nb 1 -nc 1 -nh 4
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
+    Example: beholder tasks export --db simulated.db
     Example: beholder analyze interpretability responses/ --include_excluded
 
     Parameters
@@ -32,18 +40,18 @@ def interpretability(
     exports
         Exports of 2afc or counterfactual experiments, or tables of others.
     machine
-        The same trials answered by a machine: an export of tasks simulate --observer model.
+        Answers of a machine to the same trials: an export of tasks simulate --observer model.
     columns
         What the columns are called, NAME=COLUMN …: participant=participant_id unit=channel.
     include_excluded
-        Of exports: also answers of participants who broke a rule or did not finish.
+        For exports: also count answers of participants who broke a rule or did not finish.
     layers
         The network's layers in order, over which depth is counted, or its store (.zarr) or a table (.csv) that has
         them so; default those of the answers by their names.
     n_draws
         Bootstrap draws of units.
     seed
-        Of the draws.
+        Seed of the draws.
     """
     from beholder.analysis import analyze_interpretability, read_unit_answers
 

@@ -22,8 +22,15 @@ def mixed(
     Writes the same model as a script for R's lme4, with the answers as a tidy table. Half a million answers take some
     three minutes, longer where effects differ between participants.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder stimuli grade --grade contrast --levels 0.1 1
+    Example: beholder tasks plan --kind recognition -s stimuli/graded/stimuli.csv -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
+    Example: beholder tasks export --db simulated.db
+    Example: beholder analyze mixed responses/ --formula "correct ~ level"
     Example: beholder analyze mixed edge/ silhouette/ --columns participant=subj condition=source --groups participant
-    condition:stimulus
+        condition:stimulus
 
     Parameters
     ----------

@@ -22,9 +22,9 @@ class _PlanFlags:
     effect_scale: float = 1.0
     """What the pilot's effect is multiplied by."""
     alpha: float = 0.05
-    """Of the two-sided test."""
+    """Significance level of the two-sided test."""
     target_power: float = 0.8
-    """Power wanted."""
+    """The power that is wanted."""
     n_simulations: int = 500
     """Experiments drawn for each number. Of accuracy, a million answers a second: 500 of 1,000 people with 500 answers
     each take four minutes."""
@@ -33,15 +33,15 @@ class _PlanFlags:
 @flags
 class _EffectFlags:
     condition: str = "condition"
-    """Column of the two conditions."""
+    """Column that tells the two conditions apart."""
     effect: str | None = None
-    """Of anova: such as observer:stage; default the interaction of all factors."""
+    """With --design anova: the effect, such as observer:stage; default the interaction of all factors."""
     within: Words = None
-    """Of anova, of answers: columns of factors within participants."""
+    """With --design anova, for answers: columns of factors within participants."""
     between: Words = None
-    """And between them."""
+    """With --design anova, for answers: columns of factors between participants."""
     compared: Words = None
-    """Of kappa: the two networks, by name."""
+    """With --design kappa: the two networks, by name."""
 
 
 @flags
@@ -64,9 +64,14 @@ def power(
 ) -> None:
     """Power over numbers of participants or stimuli, by drawing experiments from pilot data and testing each.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder stimuli grade --grade contrast --levels 0.1 1
+    Example: beholder tasks plan --kind recognition -s stimuli/graded/stimuli.csv -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
+    Example: beholder tasks export --db simulated.db
+    Example: beholder analyze power responses/ --design accuracy --condition level --trials 40 80
     Example: beholder analyze power network_vs_humans.mat --design anova --effect observer:stage --n 5 10 20
-
-    Example: beholder analyze power pilot/ --design accuracy --trials 40 80
 
     Parameters
     ----------
@@ -76,7 +81,7 @@ def power(
         accuracy: two conditions; anova: an effect; kappa: which of two networks fails more like people; threshold: two
         conditions.
     rnd_seed
-        Of the draws.
+        Seed of the draws.
     """
     from beholder.analysis import analyze_power
 

@@ -28,7 +28,9 @@ def probe(
 ) -> None:
     """Read classes out of each layer by a linear probe: one part of the stimuli fits, one chooses, one tests.
 
-    Example: beholder analyze probe activations/shapes.zarr --labels label
+    Example: beholder stimuli draw shapes
+    Example: beholder units record beholder:shapes --layers block3 block5
+    Example: beholder analyze probe activations/shapes.mean.zarr --labels label
 
     Parameters
     ----------
@@ -37,9 +39,10 @@ def probe(
     labels
         Column of the stimuli's table that holds the classes.
     layers
-        Only these; default all. More may be added later.
+        Layers; default all of the store. More may be added later.
     recipe
-        Logistic regression whose penalty is chosen, or stochastic gradient descent as published for read-outs.
+        Logistic regression whose penalty is chosen, or stochastic gradient descent, as published for read-outs of
+        SimCLR, MoCo or HMAX.
     penalties
         Values of C to choose from; default 1e-4 to 1e4.
     split
@@ -49,7 +52,7 @@ def probe(
     scale
         Standardise features by the part that is fitted; default for logistic regression only.
     rnd_seed
-        Of the split, and of a recipe's first weights and order.
+        Seed of the split, and of a recipe's first weights and order.
     """
     from beholder.analysis import analyze_probe
 

@@ -30,9 +30,10 @@ class _TaskFlags:
     task: Literal["mafc", "yes-no", "odd-one-out"] = "mafc"
     """For d' and for guessing."""
     n_alternatives: int | None = None
-    """Of mafc; default the choices of an exported experiment, of other tables the labels that occur."""
+    """Alternatives with --task mafc; default the choices of an exported experiment, of other tables the labels that
+    occur."""
     signal: str | None = None
-    """Of yes-no: the label that says that there is one."""
+    """With --task yes-no: the label that says that there is a signal."""
 
 
 def psychometrics(
@@ -50,10 +51,15 @@ def psychometrics(
 ) -> None:
     """Thresholds of psychometric functions, d' and criterion, response times, by observer and condition.
 
-    Example: beholder analyze psychometrics people/ --p_correct 0.75
-
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder stimuli grade --grade contrast --levels 0.05 0.1 0.3 1
+    Example: beholder tasks plan --kind recognition -s stimuli/graded/stimuli.csv -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer model -m beholder:shapes
+    Example: beholder tasks export --db simulated.db
+    Example: beholder analyze psychometrics responses/ --p_correct 0.75
     Example: beholder analyze psychometrics contrast/ --scale log --columns participant=subj response=object_response
-    truth=category level=condition
+        truth=category level=condition
 
     Parameters
     ----------
@@ -67,7 +73,7 @@ def psychometrics(
         Bootstrap draws for intervals; 0 for none. 1,000 take a quarter of a second a person and condition, with --lapse
         free 0.7 s.
     rnd_seed
-        Of the draws.
+        Seed of the draws.
     """
     from beholder.analysis import analyze_psychometrics
 

@@ -20,7 +20,7 @@ class _CountedFlags:
     stages: Words = None
     """Values of the last of --by, in order, which alone are counted; of matrices the names of their stages."""
     texture_pattern: str | None = None
-    """Of stimuli whose cues disagree: a regular expression whose group in their ids is the texture's label."""
+    """For stimuli whose cues disagree: a regular expression whose group in their ids is the texture's label."""
     chance: float | None = None
     """Proportion correct by guessing; default 1 over an exported experiment's choices, else the labels that occur."""
     rule: Literal["first", "mean", "max", "sum"] | None = None
@@ -50,8 +50,13 @@ def recognition(
 ) -> None:
     """Proportion correct by condition, level or layer, of people and networks; confusions; shape bias.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder stimuli grade --grade contrast --levels 0.1 1
+    Example: beholder tasks plan --kind recognition -s stimuli/graded/stimuli.csv -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
+    Example: beholder tasks export --db simulated.db
     Example: beholder analyze recognition responses/
-
     Example: beholder analyze recognition human/edge --columns participant=subj response=object_response truth=category
 
     Parameters
@@ -62,7 +67,7 @@ def recognition(
     networks
         Answers of networks to the same stimuli, or folders of metamers that were judged.
     seed
-        Of bootstrap draws, where one observer answered stimuli several times.
+        Seed of bootstrap draws, where one observer answered stimuli several times.
     """
     from beholder.analysis import analyze_recognition
 

@@ -42,7 +42,10 @@ def rsa(
 ) -> None:
     """Compare the RDMs of layers with those of brain regions, of people, or of another network's layers.
 
-    Example: beholder analyze rsa activations/shapes.zarr --recordings activations/shapes.mean.zarr
+    Example: beholder stimuli draw shapes
+    Example: beholder units record beholder:shapes --layers block3 block5
+    Example: beholder units record beholder:shapes-robust --layers block3 block5
+    Example: beholder analyze rsa activations/shapes.mean.zarr --recordings activations/shapes-robust.mean.zarr
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ def rsa(
     recordings
         Brain data, RDMs, or another network's store; several are regions or conditions whose differences are told.
     layers
-        Default all of the store.
+        Layers; default all of the store.
     by
         Columns of the recordings that tell targets apart; default region.
     """

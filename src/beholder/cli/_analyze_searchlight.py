@@ -11,7 +11,7 @@ from beholder.cli._flags import Layers, Seed, flags
 @flags
 class _AroundFlags:
     radius: float = 3.0
-    """Of the ball around each voxel, in voxels; along a surface in mm."""
+    """Radius of the ball around each voxel, in voxels; along a surface in mm."""
     in_mm: bool = False
     """The radius is in mm."""
     mesh: Path | None = None
@@ -49,19 +49,19 @@ def searchlight(
     recordings
         Voxels with their places, or vertices.
     layers
-        Default all of the store.
+        Layers; default all of the store.
     method
         How RDMs are compared: spearman, rho-a, pearson, cosine.
     distance
-        Of neighbourhoods: correlation, crossnobis, …
+        How patterns of a neighbourhood are compared: correlation, crossnobis, …
     layer_distance
-        Of layers.
+        How activations of a layer are compared: correlation, …
     id_pattern
-        Regular expression whose group is what the ids of both sides have in common.
+        A regular expression whose group is what the ids of activations and recordings have in common.
     n_permutations
         Orders of the stimuli drawn for p, corrected for all centres; 0 for no test.
     seed
-        Of the permutations.
+        Seed of the permutations.
     """
     from beholder.analysis import analyze_searchlight
 

@@ -38,10 +38,13 @@ def sounds(
 ) -> None:
     """Write natsound_activations.h5, averaged over time, and natsound_activations_full.h5 of a network's stages.
 
-    Example: beholder analyze sounds -D cochresnet50 --in_path 165_natural_sounds
+    Example: beholder stimuli draw syllables
+    Example: beholder analyze sounds beholder:syllables --in_path sounds/
 
     Parameters
     ----------
+    model.model_name
+        The network, in place of the first word; default the build_network.py of -D.
     model.directory
         A model directory: its build_network.py is the network, and the files go under it.
     layers
@@ -49,7 +52,7 @@ def sounds(
     out_path
         Folder for the two files; default the model directory, else this one.
     rnd_seed
-        Of the weights of a model that ends in @random.
+        Seed of the weights of a network whose name ends in @random.
     """
     model = model.take_word(word)
     model.name_model()

@@ -34,11 +34,11 @@ class _RadiusFlags:
     eps: Annotated[list[str] | None, Parameter(name=["--eps", "-E", "--ATTACK-EPS-LIST"], consume_multiple=True)] = None
     """Radii: 3, 4/255, l2:3, several with spaces or commas; default the published ones of the norm."""
     min_exponent: Annotated[_Decade, Parameter(name=["--min-exponent", "-L", "--MIN-EPS"])] = None
-    """In place of --eps: radii from ten to this power, such as -4."""
+    """In place of --eps: the smallest radius is ten to this power, such as -4."""
     max_exponent: Annotated[_Decade, Parameter(name=["--max-exponent", "-M", "--MAX-EPS"])] = None
-    """Up to ten to this power."""
+    """The largest radius is ten to this power."""
     per_decade: Annotated[int, Parameter(name=["--per-decade", "-U", "--NUM-EPS-STEPS-BETWEEN"])] = 2
-    """So many radii for each power of ten."""
+    """Number of radii for each power of ten."""
 
     def read(self) -> dict[str, Any]:
         """Norm and radii."""
@@ -60,15 +60,15 @@ class _AttackFlags:
     preset: Literal["published"] | None = None
     """published: 1,024 stimuli, 64 steps of a quarter of the radius, the published radii."""
     steps: Annotated[int | None, Parameter(name=["--steps", "-I", "--MAXITER"])] = None
-    """Of PGD; default 32."""
+    """Steps of PGD; default 32. (-I of metamers null is another set of pairs.)"""
     step_size: float | None = None
-    """Of PGD, in the units of the stimuli; default the radius over --divide."""
+    """Step size of PGD, in the units of the stimuli; default the radius over --divide."""
     divide: Annotated[float | None, Parameter(name=["--divide", "-D", "--EPS-DIVIDE"])] = None
     """The radius over this is a step; default 5. (-D of other commands is a model directory.)"""
     apgd_steps: int | None = None
-    """Of APGD, which finds its step sizes itself; default 100."""
+    """Steps of APGD, which finds its step sizes itself; default 100."""
     keep: Literal["best", "last", "success"] | None = None
-    """Which iterate of PGD counts; default that of the highest loss."""
+    """Which iterate of PGD counts; default best, that of the highest loss."""
     random_start: bool = False
     """Start PGD at random in the ball."""
     restarts: int | None = None
@@ -76,7 +76,8 @@ class _AttackFlags:
     eot: int = 1
     """Passes averaged in each step and for each answer, for networks that draw noise."""
     targets: str | None = None
-    """Of PGD: random, least-likely, or a class, which it brings about; default any but the label."""
+    """The class that PGD is to bring about: random, least-likely, or a class by name or number; default any but the
+    label."""
     space: str = "prepared"
     """What is perturbed: prepared (pictures, waveforms), or cochleagram."""
     transfer: str | None = None
@@ -86,7 +87,7 @@ class _AttackFlags:
 @flags
 class _AskedFlags(_AttackFlags):
     n_stimuli: Annotated[int | None, Parameter(name=["--n-stimuli", "-N", "--NUMSAMPLES"])] = None
-    """So many stimuli, drawn by the seed; default all. (-N of evaluate natural counts processes.)"""
+    """Number of stimuli, drawn by the seed; default all. (-N of evaluate natural counts processes.)"""
     n_checked: int = 16
     """Stimuli on which it is looked at whether gradients are masked; 0 for none."""
     column: str | None = None
@@ -94,15 +95,15 @@ class _AskedFlags(_AttackFlags):
     pattern: str | None = None
     """A regular expression whose group in a stimulus's id is its class."""
     seed: Annotated[int, Parameter(name=SEED_NAMES, validator=refuse_infinite)] = 42
-    """Of stimuli, starts, noise and targets."""
+    """Seed of the choice of stimuli, of starts, noise and targets."""
     batch_size: Annotated[int | None, Parameter(name=["--batch-size", "-bs", "-B", "--BATCHSIZE"])] = None
-    """Stimuli in one pass."""
+    """Stimuli in one forward pass."""
     workers: int = 1
-    """Processes; does not change a byte."""
+    """Processes; any number gives the same results."""
     threads: int | None = None
-    """Cores to use; default all."""
+    """Threads to use; default one for each core."""
     weights_seed: WeightsSeed = 42
-    """Of the weights of networks that end in @random."""
+    """Seed of the weights of networks whose names end in @random."""
 
 
 @flags
@@ -128,14 +129,14 @@ def adversarial(
 ) -> None:
     """Accuracy of a network on stimuli that were changed to fool it, radius by radius.
 
+    Example: beholder stimuli draw shapes
     Example: beholder evaluate adversarial beholder:shapes images --norm l2 --eps 1 3 --attacks pgd random --steps 4
-
     Example: beholder evaluate adversarial resnet50 imagenet/val --preset published -R 0
 
     Parameters
     ----------
     model_name
-        source:name[@weights] or an alias.
+        The network, in place of the first word.
     folder
         A folder with a folder a class, a table, or a named set, also as NAME=FOLDER; without one the held-out set of a
         bundled network.

@@ -36,12 +36,18 @@ def battery(
 ) -> None:
     """Ask networks what people were asked: accuracy, shape bias, error consistency with every person.
 
-    Example: beholder evaluate battery squeezenet1_1 --stimuli cue_conflict --trials human/cue-conflict
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder stimuli grade --grade contrast --levels 0.1 1
+    Example: beholder tasks plan --kind recognition -s stimuli/graded/stimuli.csv -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
+    Example: beholder tasks export --db simulated.db
+    Example: beholder evaluate battery beholder:shapes --stimuli stimuli/graded/stimuli.csv --trials responses
 
     Parameters
     ----------
     models
-        source:name[@weights] or an alias, one or more.
+        The networks: aliases or source:name[@weights], as beholder models lists them.
     stimuli
         Folder or table of pictures, or files, under their own names or as the trials name them.
     trials

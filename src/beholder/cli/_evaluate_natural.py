@@ -29,17 +29,17 @@ class _ShownFlags:
     as_shown: bool = False
     """Neither resize nor crop what has the network's size; default its own preparation of files."""
     over: Literal["stimuli", "classes"] = "stimuli"
-    """Of what intervals speak: other stimuli of these classes, or other classes."""
+    """What intervals generalise to: other stimuli of these classes, or other classes."""
     n_held_out: int = 25
     """Stimuli a class, where none are named and a bundled network's held-out set is drawn."""
     seed: Annotated[int, Parameter(name=SEED_NAMES, validator=refuse_infinite)] = 42
-    """Of the drawn set, and of bootstrap draws."""
+    """Seed of the drawn set and of bootstrap draws."""
     batch_size: Annotated[int | None, Parameter(name=["--batch-size", "-bs", "-B", "--BATCH_SIZE"])] = None
-    """Stimuli in one pass; default 8 on the CPU, 64 elsewhere."""
+    """Stimuli in one forward pass; default 8 on the CPU, 64 elsewhere."""
     workers: Annotated[int, Parameter(name=["--workers", "-N", "--NUM_WORKERS"])] = 1
-    """Processes."""
+    """Processes; any number gives the same results. (-N of evaluate adversarial counts stimuli.)"""
     compile: bool = False
-    """Let torch.compile make one graph of the network: faster after a minute, other last digits."""
+    """Let torch.compile make one graph of the network: faster after a minute; values differ in their last digits."""
 
 
 def natural(
@@ -52,9 +52,8 @@ def natural(
 ) -> None:
     """Top-1, top-5 and 16-way accuracy of a network: in all, by class, by kind and level of what was done to stimuli.
 
-    Example: beholder evaluate natural squeezenet1_1 imagenet/val --pretrained
-
     Example: beholder evaluate natural beholder:shapes
+    Example: beholder evaluate natural squeezenet1_1 imagenet/val --pretrained
 
     Parameters
     ----------

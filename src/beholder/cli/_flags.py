@@ -27,6 +27,7 @@ from typing import (
 from cyclopts import App, Parameter
 
 from beholder._core.errors import InputError
+from beholder.cli._help import HelpLook
 from beholder.cli._numbers import refuse_below_zero, refuse_infinite
 
 if TYPE_CHECKING:
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ModelName = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
-ModelWord = Annotated[str | None, Parameter(name="MODEL", help="The network; -m names it too.")]
+ModelWord = Annotated[
+    str | None,
+    Parameter(
+        name="MODEL",
+        help="The network: an alias (alexnet, RN50) or source:name[@weights] (timm:convnext_tiny), as beholder models "
+        "lists them; -m names it too.",
+    ),
+]
 """The first word of a command that is about one network; ``-m`` names it too."""
 Paths = Annotated[list[Path], Parameter(consume_multiple=True)]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True)]
@@ -101,8 +109,9 @@ class LongFlags(LookFlags):
     """Where long work is done."""
 
     cluster: str | None = None
-    """local:N, dask:ADDRESS, slurm, pbs, lsf or script, these with options: slurm:partition=gpu,time=04:00:00, or
-    slurm:FILE.toml; default this machine."""
+    """Where the work is done: local:N (N processes), dask:ADDRESS, slurm, pbs, lsf, or script, which writes a job array
+    to submit. The last four take options: slurm:partition=gpu,time=04:00:00, or slurm:FILE.toml. Default: this process.
+    """
 
 
 @flags
@@ -110,9 +119,9 @@ class WorkFlags:
     """How work is spread over one machine."""
 
     workers: int = 1
-    """Processes; does not change a byte."""
+    """Processes; any number gives the same results."""
     threads: int | None = None
-    """Cores to use; default all."""
+    """Threads to use; default one for each core."""
 
 
 @flags
@@ -122,10 +131,10 @@ class PassFlags(WorkFlags):
     batch_size: BatchSize = None
     """Stimuli in one forward pass; default chosen from the work's size."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Computed numbers."""
+    """Format of the numbers that are computed."""
     compile: bool = False
-    """Let torch.compile make one graph of the network up to the deepest layer: faster after a minute, other last
-    digits."""
+    """Let torch.compile make one graph of the network up to the deepest layer: faster after a minute; values differ in
+    their last digits."""
     append: bool = False
     """Add stimuli that the store does not hold yet."""
     overwrite: bool = False
@@ -137,7 +146,7 @@ class StoreFlags(PassFlags):
     """How activations are computed and kept."""
 
     dtype: Literal["float32", "float16"] = "float32"
-    """Stored numbers."""
+    """Format of the numbers that are stored."""
 
 
 @flags
@@ -148,11 +157,11 @@ class AnswerFlags:
     """How a network of ImageNet's classes names a category: by the first class in one, from the most likely down, or by
     the mean, largest or sum of the probabilities of a category's classes."""
     weights_seed: WeightsSeed = 42
-    """Of the weights of networks that end in @random."""
+    """Seed of the weights of networks whose names end in @random."""
     batch_size: BatchSize = None
-    """Stimuli in one pass."""
+    """Stimuli in one forward pass."""
     workers: int = 1
-    """Processes."""
+    """Processes; any number gives the same results."""
 
 
 @flags
@@ -177,7 +186,7 @@ class StimulusFlags:
     in_path: InPaths = (DEFAULT_IN_PATH,)
     """Folder of pictures or sounds, files, a .csv table, or an HDF5 file of pictures."""
     image_set: str | None = None
-    """A named set: imagenet-val, whose folder --in_path is, or one that beholder assets fetches."""
+    """A named set: imagenet-val, whose folder is what --in_path says, or a set that beholder assets lists."""
     layout: Literal["flat", "classes"] | None = None
     """How to read a folder with pictures both beside and inside its sub-folders."""
     fraction: Annotated[float | None, Parameter(name=["--fraction", "-f"])] = None
@@ -260,15 +269,16 @@ class WeightFlags:
     """auto, cpu, cuda, cuda:N, mps, xpu or any other that torch knows here."""
 
 
-def make_app(name: str, help_text: str | None = None) -> App:
+def make_app(name: str) -> App:
     """An application for one command group, with the settings that all groups share."""
     return App(
         name=name,
-        help=help_text,
         default_parameter=Parameter(negative="", validator=refuse_below_zero),
         exit_on_error=False,
         print_error=False,
         result_action="return_value",
+        help_format="plaintext",
+        help_formatter=HelpLook(),
     )
 
 

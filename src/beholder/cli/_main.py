@@ -23,6 +23,7 @@ from beholder._core.wording import at_command_line
 from beholder.cli import _plain_signs as plain_signs
 from beholder.cli._failures import describe_failure, describe_stop
 from beholder.cli._flags import OutputFlags
+from beholder.cli._help import HelpLook
 from beholder.jobs import TaskEnded, listen_to_queue, read_array_task
 
 logger = logging.getLogger("beholder")
@@ -31,23 +32,23 @@ INTERRUPTED, TERMINATED = 130, 143
 """Exit codes after Ctrl-C and SIGTERM, as shells give them."""
 
 COMMANDS = {
-    "demo": ("beholder.cli.demo:app", "The whole flow on a bundled network and drawn pictures, offline."),
-    "models": ("beholder.cli.models:app", "List the networks that can be loaded; fetch weights ahead of time."),
+    "demo": ("beholder.cli.demo:app", "Run the whole flow on a bundled network, offline."),
+    "models": ("beholder.cli.models:app", "List networks, fetch weights, export and import checkpoints."),
     "assets": ("beholder.cli.assets:app", "Published stimuli, checkpoints and data: list, fetch, verify."),
-    "layers": ("beholder.cli.layers:app", "Show a network's layers with output shapes, without its weights."),
+    "layers": ("beholder.cli.layers:app", "Show a network's layers with their shapes, without weights."),
     "extract": ("beholder.cli.extract:app", "Activations of one network's layers over a folder of stimuli."),
-    "panel": ("beholder.cli.panel:app", "Many networks x folders x replicates, one HDF5 file a folder."),
-    "stimuli": ("beholder.cli.stimuli:app", "Stimuli made from stimuli: the same ones at graded levels."),
-    "units": ("beholder.cli.units:app", "Units of a network: sample, record, find exemplars, optimize stimuli."),
+    "panel": ("beholder.cli.panel:app", "Activations of many networks over many folders, as HDF5 files."),
+    "stimuli": ("beholder.cli.stimuli:app", "Draw stimuli to begin with; grade contrast, noise or blur."),
+    "units": ("beholder.cli.units:app", "Units of a network: sample, record, find what drives them."),
     "tasks": ("beholder.cli.tasks:app", "Experiments with people: plan, build, serve, simulate, export."),
-    "metamers": ("beholder.cli.metamers:app", "Metamers: what a network cannot tell apart, and how others judge it."),
-    "analyze": ("beholder.cli.analyze:app", "Networks compared with brains, people and other networks."),
-    "evaluate": ("beholder.cli.evaluate:app", "Networks in experiments that people took, beside these people."),
-    "replicate": ("beholder.cli.replicate:app", "The metamer study of one network: metamers, null, judges, attacks."),
-    "train": ("beholder.cli.train:app", "Training: plainly, under attack, in noise; of any network."),
-    "show": ("beholder.cli.show:app", "What a store, HDF5 or results file holds, without reading its data."),
-    "verify": ("beholder.cli.verify:app", "Whether outputs hold what was written; what does not is made anew."),
-    "report": ("beholder.cli.report:app", "One self-contained HTML page of everything found in a folder."),
+    "metamers": ("beholder.cli.metamers:app", "Stimuli that a network cannot tell apart, judged by others."),
+    "analyze": ("beholder.cli.analyze:app", "Compare networks, brains and people; analyse answers."),
+    "evaluate": ("beholder.cli.evaluate:app", "Accuracy of networks, also under attack and beside people."),
+    "replicate": ("beholder.cli.replicate:app", "The metamer study of Feather et al. (2023) for one network."),
+    "train": ("beholder.cli.train:app", "Train a network: plainly, under attack or in noise."),
+    "show": ("beholder.cli.show:app", "What a store or results file holds, without reading its data."),
+    "verify": ("beholder.cli.verify:app", "Check that outputs still hold what was written."),
+    "report": ("beholder.cli.report:app", "Write one HTML page of everything found in a folder."),
 }
 """Command to where it lives and what it does; a command's module is imported when it is called."""
 
@@ -55,17 +56,23 @@ app = App(
     name="beholder",
     help="""Neural networks as observers in perception experiments.
 
+    beholder COMMAND --help shows the flags of a command, and examples. Long flags are spelled with _ or -, alike.
     Every command takes --quiet (results only) and --verbose (details, and tracebacks of failures).
 
-    Example: beholder extract beholder:shapes --layers block3 block5 --in_path images/""",
+    Example: beholder stimuli draw shapes
+
+    Example: beholder extract beholder:shapes --layers block3 block5""",
     version=__version__,
     exit_on_error=False,
     print_error=False,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    help_format="plaintext",
+    help_formatter=HelpLook(),
 )
 for _name, (_target, _help) in COMMANDS.items():
     app.command(_target, name=_name, help=_help)
+app.register_install_completion_command(help="Let the shell complete commands and flags: bash, zsh, fish, PowerShell.")
 
 
 _as_typed: dict[str, str] = {}
@@ -175,6 +182,12 @@ def _write_scripts(tokens: Sequence[str]) -> bool:
     return write_asked_scripts(app, tokens)
 
 
+def _show_own_help(tokens: Sequence[str]) -> None:
+    """Let the help of a command be what it says of itself, with its examples, rather than its line in the list."""
+    if tokens and tokens[0] in COMMANDS and app[tokens[0]].default_command is not None:
+        app[tokens[0]].help = None
+
+
 def _run(tokens: Sequence[str], verbose: bool) -> int:
     try:
         if read_array_task() is not None:
@@ -183,6 +196,7 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
             for place in _find_output_folders(tokens):
                 check_output_folder(place)
             if not _write_scripts(tokens):
+                _show_own_help(tokens)
                 app(list(tokens))
     except SystemExit as stop:
         return int(stop.code or 0)

@@ -31,7 +31,7 @@ class FirstWordFlags(ModelFlags):
     directory: Annotated[str | None, Parameter(name=["-D", "--directory", "--DIRECTORY"])] = None
     """A model directory with a build_network.py: the network is taken from it, everything goes under it."""
     weights_seed: WeightsSeed = 42
-    """Of the weights of a model that ends in @random."""
+    """Seed of the weights of a network whose name ends in @random."""
 
     def take(self, words: Sequence[str], usage: str) -> tuple[FirstWordFlags, list[str]]:
         """The first word is the network, where none is named otherwise; and the other words."""

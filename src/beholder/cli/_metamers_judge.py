@@ -43,11 +43,11 @@ class _ShownFlags:
     """What is shown: 16 categories, a word, or the judge's own classes; default for each stimulus the one that counts.
     """
     interval: Literal["wilson", "bootstrap"] = "wilson"
-    """Of proportions: wilson, or bootstrap over stimuli."""
+    """How intervals of proportions are found: wilson, or bootstrap over stimuli."""
     failed: bool = False
     """Count metamers that did not pass, too."""
     seed: Seed = 42
-    """Of the bootstrap."""
+    """Seed of the bootstrap."""
 
 
 @flags
@@ -73,10 +73,10 @@ class _ComparedFlags:
 @flags
 class _PublishedFlags:
     published: Words = None
-    """What the metamer study's networks said of each other's metamers: files accuracy_on_metamers_from_….pckl, or
-    folders with them, whose proportions are told beside these."""
+    """What the networks of the metamer study (Feather et al. 2023) said of each other's metamers: files
+    accuracy_on_metamers_from_….pckl, or folders with them, whose proportions are told beside these."""
     published_layers: Words = None
-    """Layers whose names differ there, LAYER=STAGE …: features.1=relu0."""
+    """Layers whose names differ in the files of --published, LAYER=STAGE …: features.1=relu0."""
 
     def check(self) -> None:
         """Raise where flags need one another, or files are not there, before judges are asked."""
@@ -124,7 +124,10 @@ def judge(
 ) -> None:
     """Ask other networks what metamers are: recognised at which layer, by whom.
 
-    Example: beholder metamers judge metamers/ --models beholder:shapes
+    Example: beholder stimuli draw shapes
+    Example: beholder metamers make beholder:shapes images/star/star_0000.png --layers block2 block5 -I 100
+    Example: beholder metamers null beholder:shapes images/ -N 1000
+    Example: beholder metamers judge metamers/ --models beholder:shapes-robust
 
     Parameters
     ----------

@@ -63,13 +63,13 @@ _COLUMNS = (
 @flags
 class _MatchFlags(WorkFlags):
     layers: Layers = None
-    """To be matched, each by metamers of its own; default the network's recorded layers."""
+    """Layers to be matched, each by metamers of its own; default those recorded for the network."""
     seeds: Annotated[list[int] | None, Parameter(name=SEED_NAMES, consume_multiple=True, validator=refuse_infinite)] = (
         None
     )
     """One metamer a seed, from other noise; default 0."""
     loss: Annotated[str, Parameter(name=["-L", "--LOSSFUNCTION", "--loss"])] = "inversion_loss_layer"
-    """Of published: inversion_loss_layer, coarse_define_spectemp_inversion_loss_layer or
+    """Loss of --recipe published: inversion_loss_layer, coarse_define_spectemp_inversion_loss_layer or
     random_single_unit_optimization_inversion_loss_layer."""
     measured: Words = None
     """Layers at which the match is measured; default the recorded ones, else children down to two levels."""
@@ -85,16 +85,17 @@ class _MatchFlags(WorkFlags):
 @flags
 class _NumberFlags:
     iterations: Annotated[int | None, Parameter(name=["-I", "--ITERATIONS", "--iterations"])] = None
-    """At most iterations x repeats steps from one start; default 1000 x 1, published 3000 x 8, halved after each
-    repeat. With -D, other numbers have a folder of their own. (-I of metamers null is another set of pairs.)"""
+    """At most iterations x repeats steps from one start; default 1000 x 1, with --recipe published 3000 x 8. With -D,
+    other numbers have a folder of their own. (-I of metamers null is another set of pairs.)"""
     repeats: Annotated[int | None, Parameter(name=["-N", "--NUMREPITER", "--repeats"])] = None
-    """How often steps start again, halved. (-N of metamers null counts pairs.)"""
+    """How often the steps are repeated, each time with half the step size. (-N of metamers null counts pairs.)"""
     noise_scale: Annotated[str | None, Parameter(name=["-E", "--NOISE-SCALE"])] = None
-    """Standard deviation of the first noise; default 1/20, for sounds 0.02, published 1e-7."""
+    """Standard deviation of the noise to begin with; default 1/20 for pictures, 0.02 for sounds (1e-7 with --recipe
+    published)."""
     step_size: Annotated[str | None, Parameter(name=["-Z", "--STEP-SIZE"])] = None
-    """Of published: the first step; default 1."""
+    """Size of the first step of --recipe published; default 1."""
     target_db: Annotated[float | None, Parameter(validator=refuse_infinite)] = None
-    """Stop at this signal-to-noise ratio; default 45, published never."""
+    """Stop at this signal-to-noise ratio, in dB; default 45, with --recipe published never."""
 
     def read(self) -> dict[str, Any]:
         """The numbers, some of which may be written as fractions."""
@@ -140,24 +141,25 @@ def make(
 ) -> None:
     """Make metamers: from noise, stimuli that match natural ones at one layer. Interrupted, it goes on.
 
-    Example: beholder metamers make beholder:shapes images/star --layers block2 block5 -I 100
-
-    Example: beholder metamers make 0 -D model_analysis_folders/visual_networks/alexnet -I 3000 -N 8 --recipe published
+    Example: beholder stimuli draw shapes
+    Example: beholder metamers make beholder:shapes images/star/star_0000.png --layers block2 block5 -I 100
+    Example: beholder metamers template --picture my_network
+    Example: beholder metamers make my_network/example/star.png -D my_network -I 20
 
     Parameters
     ----------
     words
         MODEL and its stimuli: pictures, sounds, or one folder or table. With -D: stimuli, or their numbers in -F.
     recipe
-        published: loss, steps, schedule and noise of Model Metamers; default: the same match in far fewer steps. Where
-        it is left out, -Z and losses of published stand for published.
+        published: loss, steps, schedule and noise of the metamer study (Feather et al. 2023); default: the same match
+        in far fewer steps. Where it is left out, -Z and losses of published stand for published.
     source
-        Where numbers count: a published set, a folder or a table. Default as in Model Metamers, by the
-        network's domain.
+        The set in which stimuli are numbered: a published set, a folder or a table. Default that of the metamer study,
+        of pictures or sounds as the network takes.
     dataset_preproc
-        Prepare pictures by the network's own preprocessing, and start from its mean, in published too.
+        Prepare pictures by the network's own preprocessing, and start from its mean, also with --recipe published.
     out_path
-        Folder for all models' metamers; default ./metamers/.
+        Folder for all networks' metamers; default ./metamers/.
     """
     named, rest = model.take(words, "MODEL STIMULI…, or IDX -D DIR")
     if not rest:

@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 @flags
 class _PairFlags(WorkFlags):
     layers: Layers = None
-    """Default those at which the model's metamers were measured, else its recorded ones."""
+    """Layers; default those at which the network's metamers were measured, else its recorded ones."""
     n_pairs: Annotated[int | None, Parameter(name=["-N", "--n-pairs"])] = None
-    """Pairs of this seed and split, no more than there are; default 10,000, fewer where layers are large; published:
-    1,000,000. (-N of metamers make counts its restarts.)"""
+    """Pairs of this seed and split, no more than there are; default 10,000, fewer where layers are large; the metamer
+    study (Feather et al. 2023) took 1,000,000. (-N of metamers make repeats its steps.)"""
     split: Annotated[int, Parameter(name=["-I", "--split"])] = 0
-    """Another set of pairs; with --no-shuffle those from stimulus 2 x N x split on. (-I of metamers make bounds its
+    """Another set of pairs; with --no_shuffle those from stimulus 2 x N x split on. (-I of metamers make bounds its
     steps.)"""
     seed: Annotated[int, Parameter(name=SEED_NAMES, validator=refuse_infinite)] = 0
-    """Draws the pairs."""
+    """Seed of the draw of pairs."""
     shuffle: Annotated[bool, Parameter(name="--shuffle", negative="--no-shuffle")] = True
-    """Pairs of random stimuli; --no-shuffle: neighbours in order."""
+    """Pairs of random stimuli; --no_shuffle: neighbours in order."""
     overwrite: Annotated[bool, Parameter(name=["-O", "--overwrite"])] = False
     """Measure this seed and split anew; all that is there, if it was measured with other settings."""
 
@@ -57,22 +57,22 @@ def null(
 ) -> None:
     """Measure how well random pairs of natural stimuli match at each layer; fill in the verdicts of metamers.
 
+    Example: beholder stimuli draw shapes
+    Example: beholder metamers make beholder:shapes images/star/star_0000.png --layers block2 block5 -I 100
     Example: beholder metamers null beholder:shapes images/ -N 1000
-
-    Example: beholder metamers null -D model_analysis_folders/visual_networks/alexnet -N 100 -I 0 -R 0 --shuffle
 
     Parameters
     ----------
     words
         MODEL and a folder of stimuli, or files; with -D none: its training set.
     out_path
-        Folder for all models' null distributions.
+        Folder for all networks' null distributions.
     model.directory
         A model directory: the network and its training set are taken from it, everything goes under it.
     in_path
         The folder, or files, in place of the second word.
     metamers_path
-        Folder of all models' metamers whose verdicts are filled in; default ./metamers/.
+        Folder of all networks' metamers whose verdicts are filled in; default ./metamers/.
     """
     named, rest = model.take(words, "MODEL FOLDER, or -D DIR")
     stimuli = _read(rest, in_path, named.directory)

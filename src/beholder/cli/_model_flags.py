@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @flags
 class _NameFlags:
     model_name: ModelName = None
-    """source:name[@weights] or an alias; default the model that the units file names."""
+    """The network, in place of the first word; default the one that the units file names."""
     directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None
     """A model directory: everything is found in it and goes under it."""
 
@@ -127,8 +127,8 @@ class SkeletonFlags(ModelFlags):
     """Which network, where only its layers and its name count."""
 
     pretrained: bool = False
-    """Decides the model's name; no weights are read."""
+    """Decides what the network is called in files; no weights are read."""
     model_path: Annotated[str | None, Parameter(name=["--model-path", "-mp"])] = None
-    """Decides the model's name; no weights are read."""
+    """Decides what the network is called in files; no weights are read."""
     device: Annotated[Device, Hidden] = "auto"
     """Accepted, without effect."""

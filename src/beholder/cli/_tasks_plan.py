@@ -45,14 +45,14 @@ class _PlanFlags:
     n_catch: Annotated[Count, Parameter(name=["-nc", "--n-catch"])] = None
     """Catch trials a task."""
     n_batches: Annotated[Count, Parameter(name=["-nb", "--n-batches"])] = None
-    """Batches of exemplars used, 1 to this; they were made with --num_batches one higher."""
+    """Batches of exemplars used, 1 to this; units exemplars made them with --num_batches one higher."""
     mode: Annotated[str | None, Parameter(name=["-m", "--mode", "--model-name"])] = None
     """natural or optimized references. Beside -c the network whose folder lies in -s, as -m of other commands."""
     images: Annotated[Literal["natural", "optimized"] | None, Parameter(name=["-c", "--images"])] = None
     """natural or optimized references."""
     scheme: Literal["document", "released"] | None = None
-    """Of Stimuli Generation. document: a batch a task, catch trials of batch 0; released, as in its code: batches by
-    showing, catch trials of -sc."""
+    """How batches are dealt to tasks: document, by the text of Stimuli Generation: a batch a task, catch trials of
+    batch 0; released, as in the code that was released with it: batches by showing, catch trials of -sc."""
     n_units: Annotated[Count, Parameter(name=["-upm", "--n-units"])] = None
     """Units to use, drawn from those in the folder; default all."""
     min_batch: Annotated[Count, Parameter(name=["-minb", "--min-batch"])] = None
@@ -66,9 +66,9 @@ class _PlanFlags:
     practice: str | None = None
     """Stimuli for practice."""
     layers: Annotated[list[str] | None, Parameter(name=["--layers", "-mn"], consume_multiple=True)] = None
-    """Of metamers: only those of these layers."""
+    """For metamers: only those of these layers."""
     levels: Annotated[Literal["constant", "adaptive"], Parameter(name="--levels")] = "constant"
-    """Of graded stimuli: each level a condition, or chosen from the answers."""
+    """For graded stimuli: each level is a condition, or levels are chosen from the answers."""
     keep_failed: bool = False
     """Show metamers that did not pass too; default their originals in their place."""
     set_: Annotated[list[str] | None, Parameter(name="--set", consume_multiple=True)] = None
@@ -76,7 +76,7 @@ class _PlanFlags:
     texts: str | None = None
     """File with texts of the pages in another language or other words."""
     seed: Seed = 42
-    """Decides everything random."""
+    """Seed of everything random."""
 
     @property
     def folder(self) -> Path:
@@ -146,9 +146,12 @@ def plan(
 ) -> None:
     """Plan an experiment: which participant is shown what, in which order.
 
-    Example: beholder tasks plan -s stimuli/shapes -m natural -nt 2 -nb 1 -nc 1 -nh 4 -o plan.json
-
-    Example: beholder tasks plan --kind recognition -s metamers/shapes -nh 20 -o metamers.json
+    Example: beholder stimuli draw shapes
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder units sample beholder:shapes --n_units 2
+    Example: beholder units record beholder:shapes --units_file units.json
+    Example: beholder units exemplars beholder:shapes --units_file units.json --num_batches 2
+    Example: beholder tasks plan -s stimuli/shapes -m natural -nt 2 -nb 1 -nc 1 -nh 4 -o units_plan.json
 
     Parameters
     ----------
@@ -244,7 +247,9 @@ def build(
 ) -> None:
     """Write the folders of a plan's tasks, with all that is shown. Interrupted, it goes on.
 
-    Example: beholder tasks build -t exp_data -i plan.json -nr 9
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder tasks build -i plan.json -t exp_data
 
     Parameters
     ----------

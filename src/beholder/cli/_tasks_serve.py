@@ -40,6 +40,9 @@ def serve(
 ) -> None:
     """Run a built experiment in the browsers of people who take part, until Ctrl-C. Started again, it goes on.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
     Example: beholder tasks serve exp_data --db answers.db
 
     Parameters
@@ -58,10 +61,10 @@ def serve(
         Let people in the same network take part by the link that is printed, over plain http: for colleagues in a lab.
         Others in that network can read along.
     per_task
-        How many may take each task; then people are told that it is full. Default no bound.
+        How many people may take each task; further ones are told that it is full. Default no bound.
     fill
-        Whose places are taken for good: of all who are through, or of those of them who break no rule of exclusion, so
-        that excluded people are replaced.
+        Who takes a place for good: all who finished, or only those of them who break no rule of exclusion, so that
+        excluded people are replaced.
     release_after
         Minutes of doing nothing after which a task counts as left and is given to somebody else.
     """
@@ -111,6 +114,9 @@ def import_(
 ) -> None:
     """Take what pages of build --static collected into a file of answers, as if a server had; then export it.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder tasks build --static
     Example: beholder tasks import exp_data collected/ --db answers.db
 
     Parameters
@@ -148,6 +154,10 @@ def export(
 ) -> None:
     """Write the answers as CSV and Parquet: everything, and what the rules of exclusion leave.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
     Example: beholder tasks export --db simulated.db --out responses
 
     Parameters
@@ -195,6 +205,10 @@ def _count(found: Responses) -> tuple[dict[str, int], str]:
 def status(*, db: Database, watch: float | None = None, output: OutputFlags = OutputFlags()) -> None:
     """How many take part, how far they are, how fast, and who is excluded; while the server runs, too.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
     Example: beholder tasks status --db simulated.db
 
     Parameters
@@ -217,6 +231,10 @@ def status(*, db: Database, watch: float | None = None, output: OutputFlags = Ou
 def backup(out: str, /, *, db: Database) -> None:
     """Copy the file of answers as of one moment, without stopping the server.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
     Example: beholder tasks backup copy.db --db simulated.db
 
     Parameters
@@ -251,6 +269,10 @@ def upgrade(out: str, /, *, db: Database) -> None:
 def forget(*, db: Database) -> None:
     """Delete what recruiters call the participants, for good: at the end, when everybody is paid.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.2
     Example: beholder tasks forget --db simulated.db
 
     Parameters

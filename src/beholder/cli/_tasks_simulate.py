@@ -27,13 +27,15 @@ class ObserverFlags(WeightFlags):
     """guess, ideal, model, lapse (guesses in a tenth of the trials, is ideal in the others), lapse:RATE or
     lapse:RATE:OBSERVER."""
     model_name: ModelName = None
-    """Of the observer model: source:name[@weights] or an alias."""
+    """The network of --observer model: an alias or source:name[@weights], as beholder models lists them."""
     layer: str | None = None
-    """Its layer; default the trial's unit (2afc, counterfactual), else its output."""
+    """The layer by which the observer model answers; default that of the trial's unit (2afc, counterfactual), else its
+    output."""
     temperature: float | None = None
-    """Of the observer model in trials of two alternatives: choices by the softmax of what speaks for either."""
+    """How the observer model chooses between two alternatives: drawn by the softmax of the evidence for each, over
+    this; default the one with more."""
     weights_seed: WeightsSeed = 42
-    """Of the weights of a model that ends in @random."""
+    """Seed of the weights of a network whose name ends in @random."""
 
     def describe(self) -> str:
         """The observer in words."""
@@ -84,9 +86,9 @@ class _PowerFlags:
     trials: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None
     """Trials of a participant in each condition; default 10, 20 and 40, or those of the folder."""
     alpha: float = 0.05
-    """Of the two-sided test."""
+    """Significance level of the two-sided test."""
     target_power: float = 0.8
-    """Power wanted."""
+    """The power that is wanted."""
 
 
 def simulate(
@@ -103,10 +105,12 @@ def simulate(
     seed: Seed = 42,
     output: OutputFlags = OutputFlags(),
 ) -> None:
-    """Have observers take a built experiment over HTTP, as people do; or, with --power, count who is needed.
+    """Have observers take a built experiment over HTTP, as people do; or, with --power, tell how many are needed.
 
+    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder tasks plan --kind recognition -s images/ -nh 4 --set 'choices=[]'
+    Example: beholder tasks build
     Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.1
-
     Example: beholder tasks simulate --power --baseline 0.75 --difference 0.08 --trials 20 40
 
     Parameters
@@ -114,15 +118,15 @@ def simulate(
     folder
         The folder that tasks build wrote.
     db
-        The SQLite file of answers; one of people's is refused.
+        The file of answers (SQLite), made if it is not there; one with answers of people is refused.
     participants
-        How many there shall be in the file. With --power: numbers for the table.
+        How many participants there shall be in the file. With --power: numbers for the table.
     browser
         Drive the real pages in Chromium, by Playwright.
     power
-        Nothing is simulated in a file; tells how many participants and trials show a difference.
+        Only tell how many participants and trials show a difference; no experiment is taken.
     seed
-        The same seed gives the same answers.
+        Seed of the answers: the same seed gives the same ones.
     output.json
         Print one JSON document: tables participants, simulation; with --power tables power, recommended.
     """

@@ -17,13 +17,13 @@ class AttackFlags:
     attack: Literal["none", "pgd", "noise"] | None = None
     """Projected gradient ascent, or noise of the same size without gradients."""
     norm: Literal["l2", "linf"] | None = None
-    """Of the ball."""
+    """Norm of the ball that attacks stay in."""
     eps: float | None = None
     """Radius, in the units of the space: 3 (L2 of pixels in [0, 1]), 0.0314 (8/255, Linf)."""
     attack_steps: int | None = None
     """Steps of an attack in training."""
     attack_step_size: float | None = None
-    """Default 2/3 of the radius for pictures, half of it for sounds."""
+    """Size of a step; default 2/3 of the radius for pictures, half of it for sounds."""
     attack_keep: Literal["best", "last"] | None = None
     """Which iterate is learnt from: that of the largest loss, or the last."""
     random_start: bool | None = None
@@ -49,11 +49,11 @@ class LearningFlags:
     optimizer: Literal["sgd", "adamw"] | None = None
     """Stochastic gradient descent with momentum, or AdamW."""
     learning_rate: Annotated[float | None, Parameter(name=["--learning-rate", "-lr"])] = None
-    """The highest one."""
+    """The highest learning rate."""
     momentum: float | None = None
-    """Of sgd."""
+    """Momentum of sgd."""
     weight_decay: float | None = None
-    """Of all parameters."""
+    """Weight decay of all parameters."""
     schedule: Literal["step", "cosine", "constant"] | None = None
     """How the learning rate falls."""
     step_epochs: float | None = None
@@ -83,7 +83,7 @@ class DataFlags:
     validation_where: str | None = None
     """Which of the stimuli validate, by a column: take=0-4, split=val."""
     train_where: str | None = None
-    """Which are trained on; default all that do not validate."""
+    """Which of the stimuli are trained on, by a column; default all that do not validate."""
     label_column: str | None = None
     """Column of the class, or field of --label_pattern."""
     label_pattern: str | None = None
@@ -97,7 +97,7 @@ class DataFlags:
     n_drawn: int = 9600
     """Stimuli an epoch of a set that is drawn: shapes, syllables."""
     n_drawn_validation: int = 640
-    """Those of it that validate."""
+    """Stimuli of a drawn set that validate."""
     cache_gb: float | None = None
     """Memory for decoded stimuli; default a quarter of what is free."""
     battery: str | None = None

@@ -24,11 +24,11 @@ from beholder.cli._model_flags import ModelFlags
 @flags
 class _MadeFlags:
     units_file: OptionalUnits = None
-    """Only these units; default all in the folder."""
+    """File of the units, if not all in the folder."""
     out_path: OptionalOut = None
-    """Folder of all models' stimuli, where exemplars and optimize wrote; default ./stimuli/."""
+    """Folder of all networks' stimuli, where exemplars and optimize wrote; default ./stimuli/."""
     extra_name: str = ""
-    """The model's folder is {model}_{extra_name}."""
+    """The network's folder is {model}_{extra_name}."""
 
 
 def maps(
@@ -46,14 +46,18 @@ def maps(
 ) -> None:
     """Write where in its exemplars and visualisations each unit is active; the report's gallery shows it.
 
+    Example: beholder stimuli draw shapes
+    Example: beholder units sample beholder:shapes --n_units 2
+    Example: beholder units record beholder:shapes --units_file units.json
+    Example: beholder units exemplars beholder:shapes --units_file units.json --num_batches 2
     Example: beholder units maps beholder:shapes
 
     Parameters
     ----------
     model.model_name
-        The model that was recorded; default the one that the units file names.
+        The network that was recorded, in place of the first word; default the one that the units file names.
     rnd_seed
-        Seed of the weights of a model that ends in @random, as it was recorded.
+        Seed of the weights of a network whose name ends in @random, as it was recorded.
     overwrite
         Replace maps that were made with another network.
     """
@@ -92,20 +96,24 @@ def occlude(
 ) -> None:
     """Occlude pictures that drive units, where that takes most of the activation away, and where least.
 
+    Example: beholder stimuli draw shapes
+    Example: beholder units sample beholder:shapes --n_units 2
+    Example: beholder units record beholder:shapes --units_file units.json
+    Example: beholder units exemplars beholder:shapes --units_file units.json --num_batches 2
     Example: beholder units occlude beholder:shapes
 
     Parameters
     ----------
     model.model_name
-        The model that was recorded; default the one that the units file names.
+        The network that was recorded, in place of the first word; default the one that the units file names.
     made.out_path
-        Folder of all models' stimuli, where exemplars wrote; default ./stimuli/.
+        Folder of all networks' stimuli, where exemplars wrote; default ./stimuli/.
     proportion
         Side of the patch, as a proportion of the picture's shorter side.
     steps
         Places of the patch along each side.
     rnd_seed
-        Seed of the weights of a model that ends in @random, as it was recorded.
+        Seed of the weights of a network whose name ends in @random, as it was recorded.
     overwrite
         Replace what was made with another network or other patches.
     """

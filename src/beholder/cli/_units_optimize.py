@@ -48,20 +48,20 @@ class _OptimizerFlags(WorkFlags):
     diversity: float | None = None
     """A fixed factor of the term that makes images differ."""
     recipe: Literal["steered", "searched"] | None = None
-    """How strong that term is: steered, as the images' activations bear at each step, in one batch; searched, as
-    released, one factor after the other, each a batch. Default: that of the folder; searched with --max_loops; else
+    """How the factor of that term is found: steered, at each step from the images' activations, in one batch; searched,
+    as in the released code, by one batch after the other. Default: that of the folder; searched with --max_loops; else
     steered."""
     max_loops: int | None = None
-    """Bisections of searched; default 2."""
+    """Bisections of --recipe searched; default 2."""
     learning_rate: float | None = None
-    """Of the optimiser; default what suits the parameterisation."""
+    """Learning rate of the optimiser; default the one that suits the parameterization."""
     objective: str = "Channel"
     """What images are to have much or little of: Channel, the mean over positions; Neuron, the position in the middle;
     or an objective of another package that a layer and a channel make."""
     parameterization: Literal["fourier", "phase", "pixels"] = "fourier"
     """fourier; phase: only phases are learned, magnitudes are those of natural pictures; pixels."""
     seed: Seed = 42
-    """Decides everything random, the weights of a model that ends in @random too."""
+    """Seed of everything random, also of the weights of a network whose name ends in @random."""
     batch_size: BatchSize = None
     """Images in a batch that units share; default 64, on the CPU a batch for each unit, sign and strength."""
     overwrite: bool = False
@@ -108,22 +108,25 @@ def optimize(
 ) -> None:
     """Make stimuli that drive units most and least, and place them on the distribution of natural stimuli.
 
+    Example: beholder stimuli draw shapes
+    Example: beholder units sample beholder:shapes --n_units 2
+    Example: beholder units record beholder:shapes --units_file units.json
     Example: beholder units optimize beholder:shapes --units_file units.json --n_images 2 --steps 8
 
     Parameters
     ----------
     units_file
-        The units.
+        File of the units, as beholder units sample writes it.
     no_diversity
         Make all images without the term that makes them differ.
     transparency
         Write where the optimiser worked beside each picture; with phase it always is.
     out_path
-        Folder for all models' stimuli; default ./stimuli/.
+        Folder for all networks' stimuli; default ./stimuli/.
     skipped_units_file
         Write the units whose weakest image made without diversity does not beat the natural stimuli to this file.
     input_shape
-        Of one stimulus, for a network that takes any: --input_shape 3 224 224.
+        Shape of one stimulus, for a network that takes any: --input_shape 3 224 224.
     """
     model, options = model.take_word(word), _settle_diversity(options, no_diversity)
     recording.check()

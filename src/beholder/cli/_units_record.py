@@ -57,9 +57,10 @@ def record(
 ) -> None:
     """Record the mean activation of every stimulus at the layers of interest, in one pass, with class accuracy.
 
-    Example: beholder units record beholder:shapes --units_file units.json --in_path images/
-
+    Example: beholder stimuli draw shapes
     Example: beholder units record beholder:shapes --layers block3
+    Example: beholder units sample beholder:shapes --n_units 2
+    Example: beholder units record beholder:shapes --units_file units.json --out_path recorded
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def record(
     units_file
         Record only the layers of these units, with all their channels.
     layers
-        Names and patterns instead; default the layers of interest of the network's family.
+        Names and patterns of layers, in place of --units_file; default the layers of interest of the network's family.
     targets
         File of the stimuli's true classes (an index a line, in order): class accuracy where folders do not tell.
     labels
@@ -78,7 +79,7 @@ def record(
     out_path
         Folder for the store; default ./activations/.
     rnd_seed
-        Seed of --fraction, and of the weights of a model that ends in @random.
+        Seed of --fraction, and of the weights of a network whose name ends in @random.
     """
     model = model.take_word(word)
     path = _find_units(model, units_file, layers)
@@ -140,26 +141,27 @@ def _print_recording(acts: Activations, accuracy: Accuracy | None, output: Outpu
 @flags
 class _WindowFlags:
     start_min: int | None = None
-    """Ranks, in ascending order of activation and half-open, of the queries that drive the unit little; one defaults
-    from the other."""
+    """First rank, from 0 in ascending order of activation, of the queries that drive the unit little. Of a start and
+    its stop, one follows from the other."""
     stop_min: int | None = None
-    """The end of these ranks."""
+    """The rank after the last of these."""
     start_max: int | None = None
-    """Ranks of the queries that drive it much."""
+    """First rank of the queries that drive it much."""
     stop_max: int | None = None
-    """The end of these ranks."""
+    """The rank after the last of these."""
     percentile: Annotated[list[float] | None, Parameter(consume_multiple=True)] = None
-    """Two numbers instead: the windows begin at the first and end at the second per cent of the stimuli."""
+    """Two numbers in place of ranks: the window of the queries that drive it little begins at the first per cent of the
+    stimuli, and the other ends at the second."""
     num_batches: int | None = None
-    """Batches, and queries per sign; default 11."""
+    """Batches, each with one query of each sign; default 11."""
     scheme: Literal["document", "released"] = "document"
     """document: each unit draws its own numbers, by the text of Stimuli Generation; released: one stream for all, as in
     the code that was released with it."""
     seed: Seed = 42
-    """Decides which references meet which query."""
+    """Seed of the draw of which references meet which query."""
     top: int | None = None
-    """For a look, without batches and queries: so many stimuli that drive a unit most, and as many that drive it least.
-    """
+    """For a look, without batches and queries: this many stimuli that drive a unit most, and as many that drive it
+    least."""
 
 
 def exemplars(
@@ -181,26 +183,29 @@ def exemplars(
 ) -> None:
     """Write the natural stimuli that drive units most and least: a few, or batches of nine references and one query.
 
+    Example: beholder stimuli draw shapes
+    Example: beholder units record beholder:shapes --layers block3
     Example: beholder units exemplars beholder:shapes --unit block3:5 --top 9
-
+    Example: beholder units sample beholder:shapes --layers block3 --n_units 2
     Example: beholder units exemplars beholder:shapes --units_file units.json --num_batches 2
 
     Parameters
     ----------
     units_file
-        The units.
+        File of the units, as beholder units sample writes it.
     unit
-        Units instead, as they are printed: features.12:5.
+        Units in place of the file, LAYER:CHANNEL as they are printed: features.12:5.
     model.model_name
-        The model; default the one that the units file names, or the one recording that holds the units' layers.
+        The network, in place of the first word; default the one that the units file names, or that of the one recording
+        which holds the units' layers.
     activations
         The recording, or any store that holds the layers; default ./activations/{model}.mean.zarr, or {model}.zarr.
     in_path
         Where the recorded stimuli lie now: a folder, or files; default where they were recorded.
     out_path
-        Folder for all models' stimuli; default ./stimuli/.
+        Folder for all networks' stimuli; default ./stimuli/.
     extra_name
-        Appended to the model's folder as {model}_{extra_name}; with --top 9 default top9.
+        Appended to the network's folder as {model}_{extra_name}; with --top 9 default top9.
     overwrite
         Replace exemplars that were made otherwise.
     """

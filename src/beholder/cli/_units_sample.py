@@ -51,11 +51,11 @@ def sample(
     Parameters
     ----------
     n_units
-        How many.
+        Number of units.
     filename
         The file to write.
     seed
-        Decides which.
+        Seed of the draw.
     blacklist
         Files of units that are not drawn.
     scheme
@@ -64,7 +64,7 @@ def sample(
     layers
         Names and patterns of the layers to draw from; default the layers of interest of the network's family.
     model.model_name
-        source:name[@weights] or an alias. Default: build_network.py of -D.
+        The network, in place of the first word; default the build_network.py of -D.
     model.directory
         A model directory: everything goes under it.
     overwrite
@@ -117,6 +117,7 @@ def split(
 ) -> None:
     """Deal a list of units to N jobs, narrow layers first, as {stem}_0.json to {stem}_{N-1}.json beside it.
 
+    Example: beholder units sample beholder:shapes --n_units 2
     Example: beholder units split 2 --units_file units.json
 
     Parameters
@@ -124,9 +125,9 @@ def split(
     n
         Number of lists.
     units_file
-        The list to deal.
+        File of the units to deal, as beholder units sample writes it.
     model.model_name
-        The model; default the one that the list names.
+        The network; default the one that the list names.
     model.directory
         A model directory, where the list lies.
     """

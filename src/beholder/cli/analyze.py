@@ -18,7 +18,7 @@ from beholder.cli._analyze_searchlight import searchlight
 from beholder.cli._analyze_sounds import sounds
 from beholder.cli._flags import make_app
 
-app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
+app = make_app("analyze")
 for _command in (
     rsa, cka, combine, searchlight, encode, decode, probe, tuning, sounds, regressions, recognition, agreement,
     interpretability, anova, mixed, psychometrics, power,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from beholder.stimuli import Asset, FileCheck, MetamerExperiment
 
 logger = logging.getLogger("beholder")
-app = make_app("assets", "Published stimuli, checkpoints and data.")
+app = make_app("assets")
 
 Groups = Annotated[list[str] | None, Parameter(name=["--group", "-g"], consume_multiple=True)]
 
@@ -34,7 +34,7 @@ def assets(pattern: str | None = None, /, *, group: Groups = None, output: Outpu
     pattern
         Part of a name or group, or a pattern for names with * and ?.
     group
-        Only these groups; metamers-checkpoints* stands for two.
+        Only these groups; a pattern such as metamers-checkpoints* stands for several.
     output.json
         Print one JSON document to stdout: descriptions, licences and addresses too.
     """
@@ -106,7 +106,8 @@ def fetch(
     group
         All of these groups.
     stimuli
-        For examples-...: numbers of the natural stimuli whose metamers are wanted, or all. Default: 16 of the 400.
+        For the sets examples-…: numbers of the natural stimuli whose metamers are wanted, or all. Default: 16 of the
+        400.
     dry_run
         Say what would be fetched, from where.
     """
@@ -240,7 +241,7 @@ def experiments(number: int | None = None, /, *, output: OutputFlags = OutputFla
     Parameters
     ----------
     number
-        Only those of this number in the published files; their stages are shown too.
+        Only the experiment of this number in the published files; its stages are shown too.
     """
     from beholder.stimuli import load_metamer_experiments
 

@@ -5,7 +5,7 @@ from beholder.cli._evaluate_battery import battery
 from beholder.cli._evaluate_natural import natural
 from beholder.cli._flags import make_app
 
-app = make_app("evaluate", "How often networks are right, also in experiments that people took.")
+app = make_app("evaluate")
 app.command(natural)
 app.command(battery)
 app.command(adversarial)

@@ -47,26 +47,27 @@ _SHOWN = 20
 @flags
 class _ExtractFlags:
     model_name: ModelName = None
-    """source:name[@weights] or an alias, such as alexnet, timm:vit_base_patch32_224, RN50."""
+    """The network, in place of the first word."""
     module_name: Annotated[
         list[str] | None, Parameter(name=["--module-name", "--layers", "-mn"], consume_multiple=True)
     ] = None
     """Layers: names (features.11, layer1.0.relu@3:in), patterns (layer3.*.conv?), presets (blocks, stages,
     penultimate), ensembles (conv_ensemble, maxpool_ensemble, convpen_ensemble, maxpoolpen_ensemble)."""
     interactive: Annotated[bool, Parameter(name=["--interactive", "-it"])] = False
-    """Print the model, then ask for the layer."""
+    """Print the network, then ask for the layer."""
     out_path: OutPath = "./activations/"
     """Folder for the activations."""
     pool: Literal["none", "mean", "max", "cls", "center"] = "none"
     """One value a channel: over space, time or tokens."""
     flatten_acts: Annotated[bool, Parameter(name=["--flatten-acts", "-fl"])] = False
-    """Export (n, features), row-major, with --file_format npy, txt, ...; a store keeps every layer's own axes."""
+    """With --file_format npy, txt, …: write layers as (stimuli, features), row-major; a store keeps every layer's own
+    axes."""
     center_acts: bool = False
     """Subtract each column's mean."""
     normalize_reps: bool = False
-    """Divide each row by its l2 norm."""
+    """Divide each row by its L2 norm."""
     compress_acts: bool = False
-    """PCA: 90 % of the variance for ensembles, --n_components for other layers."""
+    """Keep principal components: for ensembles 90 % of the variance, for other layers --n_components."""
     n_components: int | None = None
     """Number of principal components for --compress_acts."""
     reduce: str | None = None
@@ -99,7 +100,8 @@ def extract(
 ) -> None:
     """Extract activations of a network's layers over a folder of pictures or sounds.
 
-    Example: beholder extract beholder:shapes --layers block3 block5 --in_path images/
+    Example: beholder stimuli draw shapes
+    Example: beholder extract beholder:shapes --layers block3 block5
 
     Parameters
     ----------
@@ -108,7 +110,7 @@ def extract(
     store.batch_size
         Stimuli in one forward pass; default chosen from the work's size; a store that is there keeps its own.
     rnd_seed
-        Seed of everything random, the weights of a model that ends in @random too.
+        Seed of everything random, also of the weights of a network whose name ends in @random.
     """
     name = name_network(word, asked.model_name)
     stimuli.refuse_missing()

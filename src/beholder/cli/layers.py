@@ -8,7 +8,7 @@ from typing import Annotated
 from beholder._core.wording import format_count
 from beholder.cli._flags import Hidden, ModelName, ModelWord, OutputFlags, WeightFlags, Words, make_app, name_network
 
-app = make_app("layers", "A network's layers.")
+app = make_app("layers")
 
 
 @app.default
@@ -30,7 +30,7 @@ def layers(
     Parameters
     ----------
     model_name
-        source:name[@weights] or an alias.
+        The network, in place of the first word.
     preset
         blocks, stages or penultimate.
     pattern

@@ -11,7 +11,7 @@ from beholder._core.errors import InputError
 from beholder.cli._failures import suggest_command
 from beholder.cli._flags import ModelName, ModelWord, OutputFlags, list_files, make_app, take_network
 
-app = make_app("models", "What can be loaded.")
+app = make_app("models")
 
 
 @app.default
@@ -50,7 +50,7 @@ def fetch(
     Parameters
     ----------
     names
-        Networks, as source:name[@weights] or a bare name.
+        The networks: aliases or source:name[@weights], as beholder models lists them.
     panel
         All networks of TOML panel files; without a file after it, of the built-in panel.
     """
@@ -78,9 +78,9 @@ def export(
     Parameters
     ----------
     model_name
-        source:name[@weights], or an alias.
+        The network, in place of the first word.
     path
-        The file to write, .pt.
+        The checkpoint to write, .pt.
     model_path
         Read weights from this file or folder instead.
     """
@@ -98,20 +98,21 @@ def import_(
 ) -> None:  # fmt: skip
     """Write a file of weights, the robustness library's or any other, as a checkpoint with a model card.
 
+    Example: beholder models export beholder:shapes shapes.pt
     Example: beholder models import shapes.pt beholder:shapes shapes.safetensors
 
     Parameters
     ----------
     weights
-        The file; nothing in it is run.
+        The file of weights; nothing in it is run.
     model
-        The architecture, source:name.
+        The network's architecture: an alias or source:name.
     path
         The checkpoint to write, .safetensors.
     classes
         A file with the name of a class a line, in the order of the outputs.
     licence
-        Of the weights.
+        The licence of the weights.
     """
     from beholder.models import import_checkpoint, read_labels
 
@@ -127,14 +128,17 @@ def join(
 ) -> None:  # fmt: skip
     """Put a layer's read-out on its network: a checkpoint that answers with the read-out's classes.
 
-    Example: beholder models join beholder:shapes analysis/probes/block5.safetensors probe.safetensors
+    Example: beholder stimuli draw shapes
+    Example: beholder units record beholder:shapes --layers block3 block5
+    Example: beholder analyze probe activations/shapes.mean.zarr
+    Example: beholder models join beholder:shapes analysis/probes/block5.safetensors joined.safetensors
 
     Parameters
     ----------
     model_name
-        The network whose layer was read, source:name[@weights] or an alias.
+        The network whose layer was read, in place of the first word.
     readout
-        What beholder analyze probe keeps in probes/.
+        The read-out: a file of the folder probes/ that beholder analyze probe writes.
     path
         The checkpoint to write, .safetensors.
     """
@@ -149,12 +153,14 @@ def join(
 def card(file: Path, /, *, output: OutputFlags = OutputFlags()) -> None:
     """Show the model card in a checkpoint.
 
+    Example: beholder models export beholder:shapes shapes.pt
+    Example: beholder models import shapes.pt beholder:shapes shapes.safetensors
     Example: beholder models card shapes.safetensors
 
     Parameters
     ----------
     file
-        A .safetensors file.
+        The checkpoint, a .safetensors file.
     """
     from beholder.models import describe_card, read_card
 

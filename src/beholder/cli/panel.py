@@ -36,11 +36,11 @@ class _PlanFlags:
     output_prefix: str = "model_activations"
     """Files are called PREFIX_FOLDER.h5."""
     models: Words = None
-    """Panel names or any model; default the whole panel."""
+    """The networks: names of the panel, aliases or source:name[@weights]; default the whole panel."""
     panel_file: str | None = None
-    """A TOML file of models instead of the built-in panel."""
+    """A TOML file of networks, in place of the built-in panel."""
     layers: Words = None
-    """Instead of the recorded layers."""
+    """Layers, in place of those that the panel names for each network."""
     average_replicates: bool = False
     """Write the mean over replicates."""
     skip_bad: bool = False
@@ -95,6 +95,7 @@ def panel(
 ) -> None:
     """Extract a panel of models over folders of pictures: /model/stimulus/layer in one HDF5 file a folder.
 
+    Example: beholder stimuli draw shapes
     Example: beholder panel --stimuli_root images --folders star --output_dir out --models beholder:shapes -y
 
     Parameters
@@ -110,7 +111,7 @@ def panel(
     pretrained
         Download published weights if they are not here.
     model_path
-        Read weights from this file or folder (one model only).
+        Read weights from this file or folder instead; for one network only.
     device
         auto, cpu, cuda, cuda:N, mps, xpu or any other that torch knows here.
     passes.append
@@ -118,11 +119,11 @@ def panel(
     passes.overwrite
         Replace existing results.
     rnd_seed
-        Seed of the jitter, and of the weights of models that end in @random.
+        Seed of the jitter, and of the weights of networks whose names end in @random.
     auto_confirm
         Do not ask before starting.
     check
-        Validate this panel file instead of extracting.
+        Check this panel file; extract nothing.
     """
     if check is not None:
         return _check_file(check, output)

@@ -26,9 +26,9 @@ app = make_app("replicate")
 @flags
 class _PlaceFlags:
     stimuli: Path | None = None
-    """Originals of the metamers; default the study's 400 pictures or sentences."""
+    """Stimuli whose metamers are made; default the study's 400 pictures or sentences."""
     natural: Path | None = None
-    """Natural stimuli of which random pairs are drawn: the network's training set, say. Needed."""
+    """Natural stimuli from which random pairs are drawn, such as the network's training set. Needed."""
     labelled: Path | None = None
     """Stimuli with classes, for the attacks; default the held-out set of a bundled network."""
     recordings: Path | None = None
@@ -42,23 +42,23 @@ class _PlaceFlags:
 @flags
 class _NumberFlags:
     recipe: Literal["published", "default"] = "published"
-    """Of the metamers: the study's, or the same match in far fewer steps."""
+    """Recipe of the metamers: the study's, or the same match in far fewer steps."""
     layers: Layers = None
-    """To be matched; default the network's recorded layers."""
+    """Layers to be matched; default those recorded for the network."""
     iterations: int | None = None
     """At most iterations x repeats steps from one start; default the recipe's."""
     repeats: int | None = None
-    """How often steps start again, halved."""
+    """How often the steps are repeated, each time with half the step size; default the recipe's."""
     n_pairs: int = 200_000
     """Random pairs of one draw."""
     n_draws: int = 5
     """Draws of random pairs: of pictures by seeds, of sounds by splits, in order."""
     norm: str | None = None
-    """Of the attacks: l2, linf or l1; default the published ones."""
+    """Norm of the attacks: l2, linf or l1; default the published ones."""
     eps: Words = None
     """Radii of the attacks; default the published ones."""
     attack_steps: int | None = None
-    """Of the attacks; default 64."""
+    """Steps of the attacks; default 64."""
     n_attacked: int | None = None
     """Stimuli that are attacked; default 1,024."""
 
@@ -77,14 +77,15 @@ def replicate(
 ) -> None:
     """Measure what the metamer study measured: metamers, random pairs, judges, regressions, attacks.
 
+    Example: beholder stimuli draw shapes
     Example: beholder replicate beholder:shapes --natural images --stimuli images/star --dry_run
-
-    Example: beholder replicate resnet50 --natural train --labelled val --cluster script:gpus=1,time=04:00:00
+    Example: beholder replicate beholder:shapes --natural images --stimuli images/star --cluster
+        script:gpus=1,time=04:00:00
 
     Parameters
     ----------
     model_name
-        The observer: source:name[@weights], an alias, or file:NET.py.
+        The network, in place of the first word.
     """
     from beholder.analysis import replicate
 

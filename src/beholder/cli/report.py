@@ -13,14 +13,16 @@ app = make_app("report")
 def report(folder: Path, /, *, out: Path | None = None, output: OutputFlags = OutputFlags()) -> None:
     """Write one self-contained HTML page of everything found in a folder.
 
-    Example: beholder report stimuli/
+    Example: beholder stimuli draw shapes
+    Example: beholder extract beholder:shapes --layers block3 block5
+    Example: beholder report activations/
 
     Parameters
     ----------
     folder
         Results of any commands.
     out
-        The page; report.html in the folder unless given.
+        The page to write; default report.html in the folder.
     """
     from beholder.report import write_report
 

@@ -13,6 +13,8 @@ def show(
 ) -> None:
     """Say what a store, HDF5 or results file holds, without reading its data.
 
+    Example: beholder stimuli draw shapes
+    Example: beholder extract beholder:shapes --layers block3 block5
     Example: beholder show activations/shapes.zarr --show_layers
 
     Parameters
@@ -21,7 +23,7 @@ def show(
         A .zarr store, a panel .h5 file, an export folder, a .csv or .parquet table, a .json file of units,
         .recordings.npz, a .safetensors checkpoint, the folder of a training run, or stimuli/{model}.
     model
-        Only this model of a panel file.
+        Only this network of a panel file.
     show_layers
         List the layers with their shapes; of a checkpoint its tensors.
     """

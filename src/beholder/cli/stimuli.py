@@ -20,7 +20,7 @@ from beholder.cli._flags import (
 )
 from beholder.cli._numbers import refuse_nan
 
-app = make_app("stimuli", "Stimuli to begin with, drawn by code, and the same stimuli at graded levels.")
+app = make_app("stimuli")
 
 Grade = Literal[
     "contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr",
@@ -71,7 +71,7 @@ class _GradeFlags:
     pixels_per_degree: float | None = None
     """Levels of blur are in degrees of visual angle."""
     spectrum: Literal["white", "pink", "matched"] = "white"
-    """Of noise under sounds: white, pink, or matched to the sound's own."""
+    """Spectrum of noise under sounds: white, pink, or matched to each sound."""
 
 
 @app.command
@@ -90,7 +90,8 @@ def grade(
 ) -> None:
     """Write pictures or sounds at graded levels, with a table that extract and tasks plan read alike.
 
-    Example: beholder stimuli grade --grade contrast --levels 0.05 0.1 0.3 1 --in_path images/
+    Example: beholder stimuli draw shapes
+    Example: beholder stimuli grade --grade contrast --levels 0.05 0.1 0.3 1
 
     Parameters
     ----------
@@ -101,13 +102,13 @@ def grade(
         --pixels_per_degree; width of the phase noise in degrees; signal-to-noise ratio in dB; severity, 1 to 5, of
         common corruptions.
     in_path
-        Folder, files, table or HDF5 file.
+        Folder of pictures or sounds, files, a .csv table, or an HDF5 file of pictures.
     out_path
         Folder for the files and stimuli.csv.
     rnd_seed
-        Decides noise and phases.
+        Seed of noise and phases.
     workers
-        Processes; does not change a byte.
+        Processes; any number gives the same results.
     overwrite
         Replace what was made with other settings.
     """

@@ -49,8 +49,8 @@ def train(
 ) -> None:
     """Train a network to name stimuli: plainly, under attack, or in noise.
 
+    Example: beholder stimuli draw shapes
     Example: beholder train beholder:shapes@random images/ --epochs 1 --held_out 0.25
-
     Example: beholder train beholder:shapes@random shapes --preset adversarial --eps 3 --epochs 6
 
     Parameters
@@ -58,7 +58,7 @@ def train(
     data
         Folder with a folder for each class, table with a column of labels, or a drawn set: shapes, syllables.
     model_name
-        source:name[@weights] or an alias; NAME@random begins from random weights.
+        The network, in place of the first word; NAME@random begins from random weights.
     preset
         standard, adversarial, random-noise, or a TOML file of settings.
     out_path
@@ -66,15 +66,15 @@ def train(
     new_head
         Put a new last layer for the data's classes in the place of the network's.
     rnd_seed
-        Of the order of stimuli, augmentation, dropout, attacks and a new head.
+        Seed of the order of stimuli, augmentation, dropout, attacks and a new head.
     weights_seed
-        Of a model that ends in @random.
+        Seed of the weights of a network whose name ends in @random.
     threads
-        Recorded, and part of what decides the weights; default those of torch.
+        Threads of torch, which are recorded, since the weights' last digits depend on them; default torch's own.
     save_seconds
-        Between states from which an interrupted run goes on.
+        Seconds between states from which an interrupted run goes on.
     save_steps
-        Updates between states, too.
+        Updates between such states, too.
     overwrite
         Replace a run of other settings.
     """

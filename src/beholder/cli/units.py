@@ -6,6 +6,6 @@ from beholder.cli._units_optimize import optimize
 from beholder.cli._units_record import exemplars, record
 from beholder.cli._units_sample import sample, split
 
-app = make_app("units", "Units of a network: sample them, record them, find their exemplars, draw what drives them.")
+app = make_app("units")
 for _command in (optimize, maps, occlude, sample, split, record, exemplars):
     app.command(_command)

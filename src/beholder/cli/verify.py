@@ -22,6 +22,8 @@ _MOST_LINES = 20
 def verify(path: str, /, *, dry_run: bool = False, output: OutputFlags = OutputFlags()) -> None:
     """Hold outputs against the hashes that were taken as they were written; the next run makes what differs anew.
 
+    Example: beholder stimuli draw shapes
+    Example: beholder extract beholder:shapes --layers block3 block5
     Example: beholder verify activations/
 
     Parameters
