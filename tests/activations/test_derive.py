@@ -39,7 +39,7 @@ def test_compressed(acts: Activations) -> None:
     from sklearn.decomposition import PCA
 
     done = process_activations(acts, plan_steps(compress_acts=True, n_components=3), layers=["conv2"])
-    rows = acts["conv2"].to_numpy().reshape(23, -1)
+    rows = acts["conv2"].to_numpy().reshape(23, -1).astype(np.float64)
     expected = PCA(3, svd_solver="full").fit_transform(rows)
     found = done["conv2"].to_numpy()
     np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-4, atol=1e-5)

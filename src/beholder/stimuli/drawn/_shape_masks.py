@@ -2,7 +2,8 @@
 
 Eight are shapes (one object somewhere in the picture), eight are textures (the whole picture).
 Each function draws one mask, float32 (224, 224) in [0, 1], 1 where the figure's own colour goes,
-with position, size and rotation from the generator that it is given.
+with position, size and rotation from the generator that it is given. Sines and angles of whole pictures are
+computed in float64 and rounded: in float32 their last bits depend on the processor, and a few pixels with them.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def _make_central_grid(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
     x, y = _make_grid()
     centre_x, centre_y = rng.uniform(-35, 35, size=2).astype(np.float32)
     x, y = x - centre_x, y - centre_y
-    return np.hypot(x, y), np.arctan2(y, x) / np.float32(2 * np.pi)
+    return np.hypot(x, y), (np.arctan2(y, x, dtype=np.float64) / (2 * np.pi)).astype(np.float32)
 
 
 def _cover(distance: np.ndarray) -> Mask:
@@ -145,7 +146,7 @@ def _draw_waves(rng: np.random.Generator) -> Mask:
     u, v = _make_turned_grid(rng)
     period, length = rng.uniform(24, 40), rng.uniform(55, 90)
     swing = np.float32(length * rng.uniform(0.16, 0.24))
-    bent = v + swing * np.sin(u * np.float32(2 * np.pi / length))
+    bent = v + swing * np.sin(u * (2 * np.pi / length), dtype=np.float64).astype(np.float32)
     return _cover(_fold(bent, period) - np.float32(period * rng.uniform(0.2, 0.3)))
 
 
