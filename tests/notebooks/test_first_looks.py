@@ -72,14 +72,18 @@ def test_figures_appear_once_each_and_things_show_themselves(run_cells: RunCells
         "from beholder.figures import draw_for_files\nwith draw_for_files():\n    bh.plot_rdm(rdm)",
         'from beholder.figures import plot_rdms\nfigure = plot_rdms({"classifier": rdm})\nfigure',
         "figure",
+        "# fails\ndef look(layer):\n    return bh.extract(net, stimuli, [layer])\nlook('clasifier')",
     )
     kinds = [list_kinds(outputs) for outputs in shown]
-    assert [sum("image/png" in kind for kind in each) for each in kinds] == [0, 1, 2, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1]
+    assert [sum("image/png" in kind for kind in each) for each in kinds] == [0, 1, 2, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0]
     assert [any("text/html" in kind for kind in each) for each in kinds[3:8]] == [True] * 5
     given = [each.get("data", {}) for outputs in shown[3:8] for each in outputs]
     told = [data["text/html"] for data in given if "text/html" in data]
     words = ["567,528", "Conv2d", "channels", "classifier", "data:image/webp"]
     assert all(word in html for word, html in zip(words, told, strict=True)), told
+    *way, last = shown[-1][0]["traceback"]
+    assert way == ["line 4: look('clasifier')", "line 3: return bh.extract(net, stimuli, [layer])"]
+    assert last.startswith("\x1b[31mUnknownNameError\x1b[0m: expected ") and last.endswith("try 'classifier'")
 
 
 def test_a_script_that_imports_pyplot_can_show_figures_and_files_leave_nothing_open() -> None:

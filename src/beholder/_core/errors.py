@@ -22,8 +22,11 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import itertools
 import math
+import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from beholder._core.wording import word
@@ -31,6 +34,7 @@ from beholder._core.wording import word
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+_PACKAGE = Path(__file__).parents[1]
 
 
 class BeholderError(Exception):
@@ -96,6 +100,21 @@ class InputError(BeholderError, ValueError):
         if hint:
             parts.append(f"try {hint}")
         super().__init__("; ".join(" ".join(part.split()) for part in parts))
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and Jupyter show: the reader's own lines that led here, and the message.
+
+        The way through this package stays at hand: ``traceback.print_last()``, ``%debug``.
+        """
+        frames = itertools.takewhile(
+            lambda frame: not Path(frame.filename).is_relative_to(_PACKAGE), traceback.extract_tb(self.__traceback__)
+        )
+        own = [frame for frame in frames if "IPython" not in Path(frame.filename).parts]
+        lines = [
+            f"{f'{frame.filename}, line' if Path(frame.filename).is_file() else 'line'} {frame.lineno}: {frame.line}"
+            for frame in own
+        ]
+        return [*lines, f"\x1b[31m{type(self).__name__}\x1b[0m: {self}"]
 
 
 class UnknownNameError(InputError, LookupError):
