@@ -41,7 +41,10 @@ def test_from_exemplars_to_tasks(workplace: Path, beholder: Call) -> None:
         line = f"-nt=2 -nb 2 -nc=1 -nh=6 -s=./stimuli/shapes -o {images}.json -m={images} --seed=1"
         code, out, err = beholder("tasks", "plan", *shlex.split(line))
         assert code == 0, err
-        assert out.splitlines() == ["2afc: 6 tasks of 2 trials and 1 catch trial, 5 for practice", f"{images}.json"]
+        assert out.splitlines() == [
+            "2afc: 6 tasks of 2 trials and 1 catch trial, 5 for practice; about 1 minute each at 4 s an answer",
+            f"{images}.json",
+        ]
         code, out, err = beholder(
             "tasks", "build", "-t", f"data_{images}", "-i", f"{images}.json", "-nr", "9", "--json"
         )

@@ -100,6 +100,18 @@ def test_metamers_once_a_participant_in_all_conditions(metamers: Path, tmp_path:
         plan_recognition([metamers], tmp_path, layers=["block11"], settings=settings)
 
 
+def test_forty_pictures_take_a_participant_a_quarter_of_an_hour_at_most(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "own", 40)
+    settings = make_settings(kind="odd_one_out")
+    plan = plan_similarity([tmp_path / "own"], tmp_path, settings=settings)
+    assert (len(plan), len(plan.tasks[0].trials), len(plan.practice)) == (7, 124, 3)
+    assert plan.minutes == 127 * 4 / 60
+    timed = plan_similarity(
+        [tmp_path / "own"], tmp_path, settings=settings.replace({"stimulus_ms": 1000, "gap_ms": 500})
+    )
+    assert timed.minutes == 127 * 5.5 / 60
+
+
 def test_two_networks(metamers: Path, tmp_path: Path) -> None:
     other = write_metamers(tmp_path / "metamers" / "other", categories=CATEGORIES, layers=("late",))
     settings = make_settings("feather-pictures", CHOICES)

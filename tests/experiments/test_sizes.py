@@ -142,11 +142,10 @@ def test_pictures_that_differ_are_told_of(tmp_path: Path):
     alike = write_pictures(tmp_path / "alike", dict.fromkeys("abcd", (224, 224)))
     assert list_notes(alike) == []
     mixed = write_pictures(tmp_path / "mixed", {"a": (224, 224), "b": (112, 112), "c": (200, 224), "d": (224, 150)})
-    told = list_notes(mixed)[0]
-    assert told.startswith("pictures of one trial differ in size, from 112 × 112 to 224 × 224 pixels, in ")
-    assert "they are shown equally large; size=pixels" in told
-    told = list_notes(mixed, size="pixels")[0]
-    assert "as they are, by size=pixels; size=fit shows those of a trial equally large" in told
+    assert list_notes(mixed) == ["pictures of 112 × 112 to 224 × 224 pixels: those of a trial are shown equally large"]
+    assert list_notes(mixed, size="pixels") == [
+        "pictures of 112 × 112 to 224 × 224 pixels: each is shown by its own, size=pixels"
+    ]
 
 
 def test_phones_that_are_let_in_and_have_no_room_are_told_of(tmp_path: Path):
@@ -158,21 +157,24 @@ def test_phones_that_are_let_in_and_have_no_room_are_told_of(tmp_path: Path):
 
 def test_trials_that_differ_are_told_of(tmp_path: Path):
     pairs = write_pictures(tmp_path / "two", {"a": (100, 100), "b": (300, 300), "c": (100, 100)})
-    notes = list_notes(pairs)
-    assert "trials differ in size: their largest pictures have 100 to 300 pixels; size=100px shows all alike" in notes
-    assert not any(note.startswith("trials differ") for note in list_notes(pairs, size="100px"))
+    (note,) = list_notes(pairs)
+    assert note.startswith(
+        "pictures of 100 × 100 to 300 × 300 pixels: those of a trial are shown equally large, "
+        "size=100px shows those of all trials so"
+    )
+    assert list_notes(pairs, size="100px") == [
+        "pictures of 100 × 100 to 300 × 300 pixels: those of a trial are shown equally large"
+    ]
 
 
 def test_pictures_without_room_are_told_of(tmp_path: Path):
     large = write_pictures(tmp_path / "large", dict.fromkeys("abc", (400, 500)))
-    (note,) = list_notes(large)
-    assert note == (
-        "pictures of 500 CSS pixels are made smaller where a window has no room for them: "
-        "about 273 in one of 700 × 500 (the least), about 493 in one of 1280 × 720"
-    )
+    assert list_notes(large) == ["pictures of 400 × 500 pixels: at most about 493 CSS pixels in a window of 1280 × 720"]
+    assert list_notes(large, size="300px") == [
+        "pictures of 400 × 500 pixels: at most about 273 CSS pixels in a window of 700 × 500"
+    ]
     assert list_notes(large, size="200px") == []
-    (note,) = list_notes(large, size="20deg", calibration="card")
-    assert note.startswith("pictures of 800 CSS pixels are made smaller")
+    assert list_notes(large, size="20deg", calibration="card") == list_notes(large)
 
 
 def test_a_file_that_is_no_picture_is_left_to_the_build(tmp_path: Path):

@@ -199,7 +199,8 @@ def _describe(plan: ExperimentPlan) -> str:
     n = plan.settings.sessions.n
     several = f"; {format_count(n, 'task')} a participant, one a session" if n > 1 else ""
     counts = f"{trials} trial{'s' * (trials != '1')} and {format_count(n_catch, 'catch trial')}"
-    return f"{plan.kind}: {format_count(len(plan), 'task')} of {counts}{practice}{several}"
+    time = f"; about {format_count(max(1, round(plan.minutes)), 'minute')} each at 4 s an answer"
+    return f"{plan.kind}: {format_count(len(plan), 'task')} of {counts}{practice}{several}{time}"
 
 
 def _plan(asked: _PlanFlags, settings: Settings) -> ExperimentPlan:

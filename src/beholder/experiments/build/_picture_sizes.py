@@ -10,7 +10,6 @@ from pathlib import Path
 from PIL import Image
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.wording import format_count
 from beholder.experiments.build._trials import TrialReader
 from beholder.experiments.design._plan import ExperimentPlan
 from beholder.experiments.design._plan_recognition import ICONS
@@ -40,11 +39,11 @@ def list_size_notes(plan: ExperimentPlan) -> list[str]:
     Returns
     -------
     list of str
-        That phones are let in and their windows are not; that pictures of one trial differ, that trials differ, that
-        pictures will be made smaller to find room.
+        That phones are let in and their windows are not; one line where pictures differ, or will be smaller than
+        they might be in a usual window or the least one.
     """
     settings = plan.settings
-    notes = []
+    notes: list[str] = []
     if settings.phones and settings.min_width > _WIDEST_PHONE:
         notes.append(
             f"phones=true, but no phone has a window of min_width={settings.min_width}; "
@@ -54,42 +53,29 @@ def list_size_notes(plan: ExperimentPlan) -> list[str]:
     if not trials:
         return notes
     word, length = parse_size(settings.size)
-    own = word in ("pixels", "points")
-    mixed = [sizes for sizes in trials if len({max(size) for size in sizes}) > 1]
-    if mixed:
-        least, most = _span(size for sizes in mixed for size in sizes)
-        fate = (
-            "as they are, by size=" + word + "; size=fit shows those of a trial equally large"
-            if own
-            else "equally large; size=pixels shows each pixel for pixel"
-        )
-        notes.append(
-            f"pictures of one trial differ in size, from {_show(least)} to {_show(most)} pixels, in {len(mixed)} of "
-            f"{format_count(len(trials), 'trial')}: they are shown {fate}"
-        )
     largest = {max(max(size) for size in sizes) for sizes in trials}
-    if len(largest) > 1 and (own or word == "fit"):
-        notes.append(
-            f"trials differ in size: their largest pictures have {min(largest)} to {max(largest)} pixels; "
-            f"size={min(largest)}px shows all alike"
-        )
+    is_mixed = any(len({max(size) for size in sizes}) > 1 for sizes in trials)
     wanted = max(largest)
     if word == "px":
         wanted = round(length)
     elif word == "deg":
-        distance = plan.settings.viewing_distance_cm * 10
+        distance = settings.viewing_distance_cm * 10
         wanted = round(2 * distance * math.tan(math.radians(length / 2)) * _PLAIN_PX_PER_MM)
-    least_window = (plan.settings.min_width, plan.settings.min_height)
-    windows = [least_window, USUAL_WINDOW] if min(least_window) > 0 else [USUAL_WINDOW]
-    rooms = [find_room(plan.settings, *window) for window in windows]
-    if min(rooms) < wanted:
-        told = ", ".join(
-            f"about {room} in one of {width} × {height}{' (the least)' if (width, height) == least_window else ''}"
-            for room, (width, height) in zip(rooms, windows, strict=True)
-            if room < wanted
-        )
-        notes.append(f"pictures of {wanted} CSS pixels are made smaller where a window has no room for them: {told}")
-    return notes
+    windows = [USUAL_WINDOW, (settings.min_width, settings.min_height)]
+    rooms = {window: find_room(settings, *window) for window in windows if min(window) > 0}
+    narrow = next((window for window, room in rooms.items() if room < wanted), None)
+    told: list[str] = []
+    if word in ("pixels", "points"):
+        told += [f"each is shown by its own, size={word}"] if is_mixed or len(largest) > 1 else []
+    elif is_mixed:
+        told += ["those of a trial are shown equally large"]
+    if word == "fit" and len(largest) > 1 and min(largest) < rooms[USUAL_WINDOW]:
+        told += [f"size={min(largest)}px shows those of all trials so"]
+    if narrow is not None:
+        told += [f"at most about {rooms[narrow]} CSS pixels in a window of {_show(narrow)}"]
+    least, most = _span(size for sizes in trials for size in sizes)
+    span = _show(most) if least == most else f"{_show(least)} to {_show(most)}"
+    return [*notes, f"pictures of {span} pixels: {', '.join(told)}"] if told else notes
 
 
 def find_room(settings: Settings, width: int, height: int) -> int:

@@ -54,6 +54,9 @@ class PlannedTask:
         }
 
 
+SECONDS_TO_ANSWER = 4
+
+
 @final
 @dataclass(frozen=True, repr=False)
 class ExperimentPlan:
@@ -100,6 +103,14 @@ class ExperimentPlan:
 
     def __len__(self) -> int:
         return len(self.tasks)
+
+    @property
+    def minutes(self) -> float:
+        """About how long the longest task takes, practice included: what is shown, and four seconds an answer."""
+        asked = self.settings
+        shown = asked.fixation_ms + asked.stimulus_ms + asked.gap_ms + asked.mask_ms
+        n = max(len(task.raw_trials) + len(task.raw_catch_trials) for task in self.tasks) + len(self.practice)
+        return n * (shown / 1000 + SECONDS_TO_ANSWER) / 60
 
     def to_dict(self) -> dict[str, Any]:
         """As the file has it."""
