@@ -93,6 +93,23 @@ def test_a_bad_file_costs_one_line(kind: str, tmp_path: Path, caplog: pytest.Log
     assert page.stat().st_size < 20_000_000
 
 
+def test_results_of_another_version_are_told_in_words(tmp_path: Path) -> None:
+    """Of every kind: what a result lacks is named, after what to do."""
+    from beholder.analysis import RESULT_KINDS, make_result
+
+    write_good(tmp_path)
+    kinds = RESULT_KINDS.names()
+    for kind in kinds:
+        rows = [{"layer": "conv1", "statistic": "r", "estimate": 0.5, "n": 4}]
+        make_result(kind, rows, {}).save(tmp_path / f"{kind}.parquet")
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    unread = [kind for kind in kinds if f"{kind}.result.json could not be read: " in text]
+    assert len(unread) > 15
+    for kind in unread:
+        words = text.partition(f"{kind}.result.json could not be read: ")[2][:200]
+        assert words.startswith("it is damaged, or another version wrote it; try the command that made it ("), words
+
+
 def test_the_page_stays_small(tmp_path: Path) -> None:
     write_good(tmp_path)
     outputs = {f"output {i}": {"finished": "2026-01-01", "note": "x" * 10_000} for i in range(3_000)}

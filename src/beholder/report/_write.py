@@ -108,11 +108,13 @@ def _render_safely(kind: SectionKind, item: Path, page: Page) -> Section | None:
     try:
         return kind.render(item, page)
     except Exception as error:  # whatever a parser makes of a damaged or hostile file
-        return _format_failure(item.relative_to(page.folder).as_posix(), error)
+        return _format_failure(item.relative_to(page.folder).as_posix(), error, is_file=True)
 
 
-def _format_failure(name: str, error: Exception) -> Section:
+def _format_failure(name: str, error: Exception, *, is_file: bool = False) -> Section:
     reason = str(error) if isinstance(error, BeholderError) else f"{type(error).__name__}: {error}"
+    if is_file and not isinstance(error, BeholderError):
+        reason = f"it is damaged, or another version wrote it; try the command that made it ({reason})"
     logger.warning("report: %s could not be read: %s", name, reason[:_MOST_WORDS])
     return Section(title=name, warnings=(f"{name} could not be read: {reason[:_MOST_WORDS]}",), order=850)
 
@@ -167,7 +169,7 @@ def _draw_safely(section: Section, template: Any) -> tuple[Section, int]:
     try:
         return section, _count_bytes(section, template)
     except Exception as error:  # a file that parses and holds something else than the section draws
-        told = _format_failure(section.title, error)
+        told = _format_failure(section.title, error, is_file=True)
         return told, _count_bytes(told, template)
 
 
