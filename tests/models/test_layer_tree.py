@@ -137,6 +137,17 @@ def test_patterns():
     assert select_layers(describe_layers(model), "features.1?") == ["features.10", "features.11", "features.12"]
 
 
+def test_the_shape_that_was_tried_is_told_where_a_network_does_not_say_which_it_takes():
+    lenet = nn.Sequential(nn.Conv2d(1, 6, 5), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(96, 10))
+    silent, told = wrap(lenet), wrap(lenet, input_shape=(1, 32, 32))
+    assert "input arrays of a shape not given" in repr(silent) and "input 1×32×32" in repr(told)
+    layers = describe_layers(silent)
+    assert layers.tried == (1, 224, 224) and layers.filter("0").tried == layers.tried
+    words = "shapes for an input of 1×224×224, one that it runs on"
+    assert repr(layers).startswith(words) and words in layers._repr_html_()
+    assert describe_layers(told).tried is None and "for an input" not in repr(describe_layers(told))
+
+
 def test_wrong_patterns():
     with pytest.raises(UnknownNameError, match="conv1"):
         select_layers(["conv1", "fc"], "conv11")

@@ -70,6 +70,9 @@ class LayerInfo:
 class LayerTable(list[LayerInfo]):
     """A network's layers: a list that can be filtered, made a table, and seen in a notebook."""
 
+    tried: tuple[int, ...] | None = None
+    """Shape of the stimuli that the shapes hold for, of a network that does not say which it takes: one it runs on."""
+
     def filter(self, pattern: str = "*", *, type: str | None = None) -> LayerTable:
         """Those whose path fits a pattern with ``*`` and ``?``, or holds it; and whose class is ``type``.
 
@@ -77,12 +80,14 @@ class LayerTable(list[LayerInfo]):
         ['features.0', 'features.3', 'features.6', 'features.8', 'features.10']
         """
         is_glob = any(sign in pattern for sign in "*?[")
-        return LayerTable(
+        found = LayerTable(
             layer
             for layer in self
             if (fnmatch.fnmatchcase(layer.path, pattern) if is_glob else pattern in layer.path)
             and type in (None, layer.type)
         )
+        found.tried = self.tried
+        return found
 
     @property
     def paths(self) -> list[str]:
@@ -97,7 +102,7 @@ class LayerTable(list[LayerInfo]):
         return pd.DataFrame([[getattr(layer, name) for name in names] for layer in self], columns=names)
 
     def __repr__(self) -> str:
-        return render_layer_tree(self) if self else "no layers"
+        return render_layer_tree(self, title=self._tell_input()) if self else "no layers"
 
     def _repr_html_(self) -> str:
         import html
@@ -110,7 +115,10 @@ class LayerTable(list[LayerInfo]):
              f"{layer.n_parameters:,}" if layer.n_parameters else "", _format_calls(layer))
             for layer in self
         ]  # fmt: skip
-        return f"<div style='max-height:24em;overflow:auto'>{format_rows('', header, rows)}</div>"
+        return f"<div style='max-height:24em;overflow:auto'>{format_rows(self._tell_input(), header, rows)}</div>"
+
+    def _tell_input(self) -> str:
+        return f"shapes for an input of {'×'.join(map(str, self.tried))}, one that it runs on" if self.tried else ""
 
 
 @final
@@ -130,6 +138,8 @@ class ProbedNetwork:
         The network that was looked at.
     taps : list of LayerInfo
         Layers that the model offers under names of their own; ``type`` is what such a name stands for.
+    tried : tuple of int or None
+        Shape of the stimulus, of a network that does not say which it takes.
     """
 
     layers: list[LayerInfo]
@@ -137,6 +147,7 @@ class ProbedNetwork:
     output_shape: tuple[int, ...] | None
     module: nn.Module
     taps: list[LayerInfo] = field(default_factory=list)
+    tried: tuple[int, ...] | None = None
 
 
 @suggest_keywords
@@ -161,7 +172,10 @@ def describe_layers(model: str | Model) -> LayerTable:
     >>> next(layer.output_shape for layer in layers if layer.path == "features.11")
     (512, 13, 13)
     """
-    return LayerTable(probe_network(model).layers)
+    probed = probe_network(model)
+    found = LayerTable(probed.layers)
+    found.tried = probed.tried
+    return found
 
 
 def probe_network(model: str | Model) -> ProbedNetwork:
@@ -251,7 +265,8 @@ def _probe(loaded: Model, n_stimuli: int, shape: tuple[int, ...] | None = None) 
             )
         )
     taps = _describe_outputs(model, blank) if is_driven(module) else _describe_taps(model.taps, layers)
-    return ProbedNetwork(layers, order, result.describe(n_stimuli)[0], loaded.module, taps)
+    tried = tuple(blank.shape[1:]) if model.preprocessing.input_shape is None else None
+    return ProbedNetwork(layers, order, result.describe(n_stimuli)[0], loaded.module, taps, tried)
 
 
 @dataclass(frozen=True)

@@ -195,8 +195,8 @@ class ArrayPreprocessing(Preprocessing):
         return cls(**fields)
 
     def describe(self) -> str:
-        """``"3×32×32"`` or ``"any array"``."""
-        return "×".join(str(side) for side in self.shape) if self.shape else f"any {self.modality}"
+        """``"3×32×32"`` or ``"arrays of a shape not given"``."""
+        return "×".join(str(side) for side in self.shape) if self.shape else f"{self.modality}s of a shape not given"
 
 
 def _is_picture(source: Any) -> bool:
