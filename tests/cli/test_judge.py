@@ -93,7 +93,7 @@ def test_published_proportions_stand_beside(workplace: Path, beholder: Call) -> 
     assert (row["published"], row["n_published"], row["n"]) == (0.75, 4, 3)
     code, out, err = beholder(*command)
     assert code == 0, err
-    assert "75 %" in out
+    assert "75.0 %" in out
     code, out, err = beholder(*command[:3], "--published_layers", "a=b")
     assert (code, out) == (2, "") and "--published FILES" in err
     code, out, err = beholder(*command[:3], "--published", "absent")

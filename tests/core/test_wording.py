@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,17 @@ def test_numbers_keep_three_digits() -> None:
     values = (0.0004567, 0.5, 12.34, 999.4, 1000.4, -0.0, -2.5e-7, float("-inf"))
     told = ["0.000457", "0.5", "12.3", "999", "1,000", "0", "−2.5e−07", "−∞"]
     assert [format_number(value) for value in values] == told
+
+
+def test_measured_proportions_are_written_one_way() -> None:
+    """By ``format_share``: "84.4 %", not "84 %", "84%" or "84.375 %" elsewhere."""
+    other = re.compile(r"\.\d(f\} %|%\})")
+    told = {
+        path.name
+        for path in Path(bh.__file__).parent.rglob("*.py")
+        if path.name != "wording.py" and other.search(path.read_text(encoding="utf-8"))
+    }
+    assert told == set()
 
 
 def test_words_for_who_reads_them() -> None:

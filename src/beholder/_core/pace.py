@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import final
 
 from beholder._core.durations import format_duration, format_rate
+from beholder._core.wording import format_share
 
 _FEW = 20
 """Fewer items than these are told in their steps, where these are known."""
@@ -110,8 +111,8 @@ class Pace:
         """How many items are done of how many; of few that take many steps, how many steps."""
         if self._steps and not self.is_done:
             return f"{int(self.count * self._steps + 1e-6):,} of {self.total * self._steps:,} steps"
-        share = 100 * min(self.count / self.total, 1) if self.total else 100.0
-        percent = f" ({share:.1f} %)" if self.is_fine and not self.is_done else ""
+        share = min(self.count / self.total, 1) if self.total else 1.0
+        percent = f" ({format_share(share)})" if self.is_fine and not self.is_done else ""
         whole = self.total if self.is_done else int(self.count + 1e-6)
         return f"{whole:,} of {self.total:,} {unit}".rstrip() + percent
 

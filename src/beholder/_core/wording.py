@@ -184,6 +184,15 @@ def count_items(n: int, items: str) -> str:
     return " ".join(filter(None, ["1", head, _SINGULARS.get(last, last.removesuffix("s"))]))
 
 
+def format_share(share: float) -> str:
+    """A measured proportion in per cent, always with one decimal; what is set, such as chance, has the digits it needs.
+
+    >>> format_share(27 / 32), format_share(0.8), format_share(1.0)
+    ('84.4 %', '80.0 %', '100.0 %')
+    """
+    return f"{100 * share:.1f} %"
+
+
 def format_number(value: float, digits: int = 3) -> str:
     """A number to look at: three significant digits, whole from 1,000 on, a true minus sign.
 

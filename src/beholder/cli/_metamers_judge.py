@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
+from beholder._core.wording import format_share
 from beholder.cli._flags import (
     AnswerFlags,
     Device,
@@ -165,7 +166,7 @@ def _describe_published(rows: list[dict[str, Any]]) -> Iterator[str]:
         return
     cells = [["metamers of", "judge", "decision", "layer", "here", "published", "n"]]
     for row in rows:
-        here, there = (f"{100 * row[name]:.0f} %" for name in ("proportion", "published"))
+        here, there = (format_share(row[name]) for name in ("proportion", "published"))
         n = f"{row['n']:.0f}, {row['n_published']:.0f}"
         cells.append([str(row[key]) for key in ("model", "judge", "decision", "layer")] + [here, there, n])
     yield from align(cells, n_left=4)
@@ -191,7 +192,7 @@ def _describe(found: Judgement, shown: _ShownFlags, scatters: dict[str, NetworkS
     rows = [["metamers of", "layer", "decision", *names.values()]]
     for (model, layer, decision), group in layers.groupby(["model", "layer", "decision"], sort=False):
         proportions = dict(zip(group["judge"], group["accuracy"], strict=True))
-        cells = [f"{100 * proportions[judge]:.0f} %" if judge in proportions else "–" for judge in names]
+        cells = [format_share(proportions[judge]) if judge in proportions else "–" for judge in names]
         rows.append([own[model], layer or "original", decision, *cells])
     yield from align(rows, n_left=3)
     for name, scatter in scatters.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.cli._flags import ModelName, OutputFlags, Seed, WeightFlags, WeightsSeed, flags, look_up
 from beholder.cli._numbers import refuse_infinite
 
@@ -158,7 +158,7 @@ def _describe(made: Simulation, observer: str) -> Iterator[str]:
     before = f"; {made.n_before} were there" if made.n_before else ""
     yield f"{format_count(len(made.outcomes), 'participant')} ({observer}): {told}{before}"
     if made.n_answers:
-        yield f"{100 * made.n_correct / made.n_answers:.1f} % of {format_count(made.n_answers, 'answer')} right"
+        yield f"{format_share(made.n_correct / made.n_answers)} of {format_count(made.n_answers, 'answer')} right"
     yield str(made.db)
 
 

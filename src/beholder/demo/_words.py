@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.figures import FigureRecord
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def describe_accuracy(n_right: int, n_shown: int, n_categories: int) -> FigureRe
     """Words for the picture of right answers."""
     return FigureRecord(
         title="Does the network recognise the pictures?",
-        answer=f"It names {n_right} of {format_count(n_shown, 'picture')} right ({100 * n_right / n_shown:.0f} %); "
-        f"chance is {100 / n_categories:.4g} %.",
+        answer=f"It names {n_right} of {format_count(n_shown, 'picture')} right ({format_share(n_right / n_shown)}); "
+        f"chance is {100 / n_categories:.3g} %.",
         explanation="One dot a category. The line is the range in which the true share plausibly "
         "lies; with few pictures it is long.",
         alt=f"Right answers in each of {format_count(n_categories, 'category')}, with 95 percent intervals; "
@@ -62,7 +62,8 @@ def describe_activity(means: Mapping[str, float]) -> FigureRecord:
     first, last = next(iter(means)), list(means)[-1]
     return FigureRecord(
         title="How much of each layer is active?",
-        answer=f"{means[first]:.0f} % of the units at {first}, {means[last]:.0f} % at {last}.",
+        answer=f"{format_share(means[first] / 100)} of the units at {first}, "
+        f"{format_share(means[last] / 100)} at {last}.",
         explanation="One small dot a picture. A unit is active where its value is above zero, which "
         "is what its ReLU lets through. "
         "Few active units mean that each says something specific.",
@@ -78,8 +79,8 @@ def describe_rdms(layers: Sequence[str], n_stimuli: int, shares: Mapping[str, fl
     return FigureRecord(
         title="Which pictures are alike to the network?",
         answer=f"At {first}, the most alike picture is of the same category for "
-        f"{100 * shares[first]:.0f} % of the pictures, "
-        f"at {last} for {100 * shares[last]:.0f} %"
+        f"{format_share(shares[first])} of the pictures, "
+        f"at {last} for {format_share(shares[last])}"
         + (": categories draw together with depth." if shares[last] > shares[first] else "."),
         explanation="Each square compares the picture of its row with that of its column: dark "
         "means alike to this layer, light unlike. "
@@ -97,8 +98,8 @@ def describe_neighbours(shares: Mapping[str, float], chance: float, n_stimuli: i
     best = max(shares, key=lambda layer: shares[layer])
     return FigureRecord(
         title="From which layer on do categories draw together?",
-        answer=f"The most alike picture is of the same category most often at {best} ({100 * shares[best]:.0f} %; "
-        f"chance {100 * chance:.1f} %).",
+        answer=f"The most alike picture is of the same category most often at {best} ({format_share(shares[best])}; "
+        f"chance {100 * chance:.3g} %).",
         explanation="For every picture, the one that is most alike to a layer is looked up in the matrices above.",
         alt="Proportion of pictures whose nearest neighbour has the same category, layer by layer.",
         method=f"Correlation dissimilarity, {format_count(n_stimuli, 'picture')}. The pictures are compared with "
@@ -135,13 +136,13 @@ def describe_participants(n_participants: int, n_right: int, n_shown: int, layer
         title="What would people be asked about these units?",
         answer="Which of two pictures matches examples that drive a unit. "
         f"{n_participants} simulated participants chose right in {n_right} of {format_count(n_shown, 'trial')} "
-        f"({100 * n_right / n_shown:.0f} %; chance is 50 %).",
+        f"({format_share(n_right / n_shown)}; chance is 50 %).",
         explanation="One dot a unit. Where likeness to the examples is not enough to tell, the dot is near chance. The "
         "experiment is ready for you to try: the demo's last lines say how to open it.",
         alt=f"Right answers of {n_participants} simulated participants for each unit, with 95 percent intervals.",
         method="Two-alternative choice with nine references on each side, after Zimmermann, Klein & Brendel (2023), "
         f"taken over HTTP. Participants compare pictures by the activations of {layer}, and guess in "
-        f"{100 * lapses:.0f} % of the trials.",
+        f"{100 * lapses:.3g} % of the trials.",
         warnings=("No person took part.",),
         order=520,
     )
@@ -150,7 +151,7 @@ def describe_participants(n_participants: int, n_right: int, n_shown: int, layer
 def describe_twins(found: MakerComparison, networks: Sequence[str]) -> FigureRecord:
     """Words for the picture of how often the twins' metamers are recognised; ``networks`` are the twins' names."""
     first, second, by = found.first, found.second, found.difference
-    told = f"{100 * by.estimate:+.0f} points, 95 % interval {100 * by.low:+.0f} to {100 * by.high:+.0f}"
+    told = f"{100 * by.estimate:+.1f} points, 95 % interval {100 * by.low:+.1f} to {100 * by.high:+.1f}"
     if by.low > 0:
         answer = "Yes, those of the adversarially trained twin"
     elif by.high < 0:
@@ -160,8 +161,8 @@ def describe_twins(found: MakerComparison, networks: Sequence[str]) -> FigureRec
     judges = [", ".join(each) for each in found.judges]
     return FigureRecord(
         title="Are metamers of the adversarially trained twin recognised more often by other networks?",
-        answer=f"{answer}: {100 * second.estimate:.0f} % against {100 * first.estimate:.0f} % of the standard twin's "
-        f"({told}).",
+        answer=f"{answer}: {format_share(second.estimate)} against {format_share(first.estimate)} of the standard "
+        f"twin's ({told}).",
         explanation="Each picture was made from noise until a twin's last layer took it for an original. A network "
         "that relies on what others rely on makes pictures that they recognise.",
         alt=f"Proportion of metamers that other networks name right: standard twin {100 * first.estimate:.0f} percent, "

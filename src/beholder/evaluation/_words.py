@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import suggest_keywords
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.evaluation._judgement import CHANCE, Judgement, describe_decisions, shorten_names
 from beholder.evaluation._judgement_table import NATURAL
 from beholder.figures import FigureRecord
@@ -72,9 +72,9 @@ def describe_layers_figure(found: Judgement, proportions: pd.DataFrame) -> Figur
         layers = [layer for layer in found.layers.get(model, ()) if layer in set(own["layer"])]
         if layers:
             first, last = (
-                100 * float(own[own["layer"] == layer]["accuracy"].mean()) for layer in (layers[0], layers[-1])
+                format_share(own[own["layer"] == layer]["accuracy"].mean()) for layer in (layers[0], layers[-1])
             )
-            parts.append(f"{first:.0f} % at {layers[0]} to {last:.0f} % at {layers[-1]} of {short}")
+            parts.append(f"{first} at {layers[0]} to {last} at {layers[-1]} of {short}")
     more = f", and {format_count(len(parts) - 3, 'network')} more" if len(parts) > 3 else ""
     return FigureRecord(
         title="At which layers do metamers stay recognisable to other networks?",
@@ -107,8 +107,8 @@ def describe_scatter_figure(scatter: NetworkScatter) -> FigureRecord:
 
 
 def _format_span(proportions: Any) -> str:
-    low, high = 100 * float(proportions.min()), 100 * float(proportions.max())
-    return f"{low:.0f} to {high:.0f} %" if round(low) != round(high) else f"{low:.0f} %"
+    low, high = format_share(proportions.min()), format_share(proportions.max())
+    return f"{low.removesuffix(' %')} to {high}" if low != high else low
 
 
 def _format_method(found: Judgement, proportions: pd.DataFrame) -> str:

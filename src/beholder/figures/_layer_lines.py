@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.wording import format_count, format_span
+from beholder._core.wording import format_count, format_share, format_span
 from beholder.figures._labels import MOST_LETTERS, fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
@@ -162,7 +162,7 @@ def plot_unit_histograms(
             )
             ax.plot([np.median(np.clip(column, low, high))] * 2, [base - 0.8, base], color=INK, linewidth=1.0)
             if limit is not None:
-                proportion = f"{(column > limit).mean():.1%} above {limit:g}"
+                proportion = f"{format_share((column > limit).mean())} above {limit:g}"
                 ax.annotate(
                     proportion, (1, place), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                     ha="left", va="center", fontsize=7, color=INK,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.report._section import TEMPLATES, SectionView
 from beholder.responses import AnswerSummary, ConditionAccuracy
 
@@ -77,20 +77,11 @@ def describe_rule(name: str, rules: Mapping[str, Any]) -> str:
     return words.replace(" times", " time").replace(" attempts", " attempt") if bound == 1 else words
 
 
-def format_percent(proportion: float) -> str:
-    """A proportion in whole per cent.
-
-    >>> format_percent(0.126)
-    '13 %'
-    """
-    return f"{100 * proportion:.0f} %"
-
-
 def format_interval(accuracy: ConditionAccuracy) -> str:
     """The 95 % interval, empty where there is none."""
     if accuracy.low is None or accuracy.high is None:
         return ""
-    return f"{100 * accuracy.low:.0f} to {100 * accuracy.high:.0f} %"
+    return f"{100 * accuracy.low:.1f} to {format_share(accuracy.high)}"
 
 
 def name_condition(condition: tuple[Any, ...]) -> str:
@@ -159,7 +150,7 @@ def _cell(value: Any) -> str:
 
 def _measure(each: ConditionAccuracy) -> tuple[str | int | float, ...]:
     seconds = "" if each.median_rt_ms is None else f"{each.median_rt_ms / 1000:.2f}"
-    return format_percent(each.proportion), format_interval(each), len(each.proportions), each.n_answers, seconds
+    return format_share(each.proportion), format_interval(each), len(each.proportions), each.n_answers, seconds
 
 
 def _list_presented(summary: AnswerSummary) -> list[AnswerRows]:

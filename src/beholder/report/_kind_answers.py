@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.wording import format_count
-from beholder.report._answer_view import describe_rule, format_interval, format_percent, make_view, name_condition
+from beholder._core.wording import format_count, format_share
+from beholder.report._answer_view import describe_rule, format_interval, make_view, name_condition
 from beholder.report._embed import embed_svg_bytes
 from beholder.report._section import SECTIONS, Page, Picture, Section, SectionKind, Table
 from beholder.responses import AnswerSummary, Responses, is_export, is_older_export, read_export, summarize_responses
@@ -91,7 +91,7 @@ def _format_answer(summary: AnswerSummary) -> str:
     )
     return (
         f"{words} {of} {format_count(overall.n_answers, 'answer')} "
-        f"{format_percent(overall.proportion)} are right{interval}{chance}."
+        f"{format_share(overall.proportion)} are right{interval}{chance}."
     )
 
 
@@ -119,7 +119,7 @@ def _draw(summary: AnswerSummary, page: Page) -> Picture | None:
     with use_style():
         ax.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "Beholder"})
     shown = embed_svg_bytes(buffer.getvalue(), page.budget)
-    alt = "; ".join(f"{name}: {format_percent(row.proportion)} right" for name, row in zip(names, rows, strict=True))
+    alt = "; ".join(f"{name}: {format_share(row.proportion)} right" for name, row in zip(names, rows, strict=True))
     return Picture(shown[0], f"Right answers by condition. {alt}", shown[1], height=shown[2]) if shown else None
 
 

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_read_errors, read_json_object
+from beholder._core.wording import format_share
 from beholder.training._presets import PRESETS
 
 FORMAT = "beholder-training-1"
@@ -43,12 +44,12 @@ class TrainingRecord:
         best = next((row for row in reversed(self.history) if row.get("is_best")), None)
         if best is None or best.get("accuracy") is None:
             return told
-        right = f"{100 * best['accuracy']:.1f} % of {best['n']:,} held-out stimuli right"
+        right = f"{format_share(best['accuracy'])} of {best['n']:,} held-out stimuli right"
         line = f"Its best epoch, {best['epoch'] + 1}, has {right}"
         if best.get("attacked_accuracy") is not None:
             how = "in noise" if self.settings["attack"] == "noise" else "under attack"
             line += (
-                f", and {100 * best['attacked_accuracy']:.1f} % of {best['n_attacked']:,} {how} "
+                f", and {format_share(best['attacked_accuracy'])} of {best['n_attacked']:,} {how} "
                 f"({self.settings['norm']}, radius {self.settings['eps']:.4g})"
             )
         return [*told, f"{line}."]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.files import write_text
+from beholder._core.wording import format_share
 
 COLUMNS = (
     "epoch", "step", "learning_rate", "train_loss", "train_accuracy", "loss", "accuracy", "attacked_loss",
@@ -35,14 +36,13 @@ def describe_epoch(row: dict[str, Any], epochs: int, attack: str) -> str:
     >>> describe_epoch(row, 3, "none")
     'epoch 1 of 3: loss 1.500, 40.0 % right; held out 50.0 %, the best so far'
     """
-    line = (
-        f"epoch {row['epoch'] + 1} of {epochs}: loss {row['train_loss']:.3f}, {100 * row['train_accuracy']:.1f} % right"
-    )
+    right = format_share(row["train_accuracy"])
+    line = f"epoch {row['epoch'] + 1} of {epochs}: loss {row['train_loss']:.3f}, {right} right"
     if row.get("accuracy") is not None:
-        line += f"; held out {100 * row['accuracy']:.1f} %"
+        line += f"; held out {format_share(row['accuracy'])}"
     if row.get("attacked_accuracy") is not None:
         words = "in noise" if attack == "noise" else "attacked"
-        line += f", {words} {100 * row['attacked_accuracy']:.1f} %"
+        line += f", {words} {format_share(row['attacked_accuracy'])}"
     if row.get("shape_bias") is not None:
         line += f", shape bias {row['shape_bias']:.2f}"
     return line + (", the best so far" if row.get("is_best") else "")

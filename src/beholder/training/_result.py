@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import suggest_method_keywords
 from beholder._core.notebooks import render_table
+from beholder._core.wording import format_share
 from beholder.training._settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class TrainingResult:
         told = [f"{len(self.history)} epochs", f"best {best['epoch'] + 1}"]
         for name, words in (("accuracy", "held out"), ("attacked_accuracy", "attacked")):
             if best.get(name) is not None:
-                told.append(f"{words} {100 * best[name]:.1f} %")
+                told.append(f"{words} {format_share(best[name])}")
         return f"TrainingResult({self.model.name}: {', '.join(told)}; {self.path})"
 
     def sentences(self) -> list[str]:
@@ -72,10 +73,10 @@ class TrainingResult:
         best, path = self.best, self.checkpoint
         told = f"best epoch {best['epoch'] + 1} of {len(self.history)}"
         if best.get("accuracy") is not None:
-            told += f": {100 * best['accuracy']:.1f} % of {best['n']:,} held-out stimuli right"
+            told += f": {format_share(best['accuracy'])} of {best['n']:,} held-out stimuli right"
         if best.get("attacked_accuracy") is not None:
             how = "in noise" if self.settings.attack == "noise" else "under attack"
-            told += f", {100 * best['attacked_accuracy']:.1f} % of {best['n_attacked']:,} {how}"
+            told += f", {format_share(best['attacked_accuracy'])} of {best['n_attacked']:,} {how}"
             told += f" ({self.settings.norm}, radius {self.settings.eps:.4g})"
         base = self.model.name.partition("@")[0]
         return [told, *(f"note: {each}" for each in self.warnings), f"use it as {base}@{path}"]

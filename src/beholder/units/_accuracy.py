@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.activations import Activations
 from beholder.stimuli import find_wnid, load_wnids
 
@@ -34,7 +34,8 @@ class Accuracy:
     n: int
 
     def __str__(self) -> str:
-        return f"top-1 {self.accuracy_top1:.1%}, top-5 {self.accuracy_top5:.1%} of {format_count(self.n, 'stimulus')}"
+        one, five = format_share(self.accuracy_top1), format_share(self.accuracy_top5)
+        return f"top-1 {one}, top-5 {five} of {format_count(self.n, 'stimulus')}"
 
 
 @suggest_keywords

@@ -176,7 +176,7 @@ def test_all_right_is_said(tmp_path: Path) -> None:
     networks = write(tmp_path / "nets.csv", {"net": 0.0}, shift=-60, seed=1)
     found = analyze_agreement(people, networks, **QUICK)
     assert any("2 of 6 pairs of observers have no error consistency" in line for line in found.warnings)
-    assert any(line.startswith("People are right on 100 %") for line in found.warnings)
+    assert any(line.startswith("People are right on 100.0 %") for line in found.warnings)
     assert math.isnan(pick(found, "people with one another").estimate.iloc[0])
     assert pick(found, "mean over people").estimate.iloc[0] == 0
     for _ in RESULT_KINDS["agreement"].draw(found):

@@ -72,7 +72,7 @@ def test_tuned_units_are_told_from_noise_and_layers_from_each_other() -> None:
     assert (rows.p["v1"], rows.p_of_all_layers["v1"]) == (1 / 41, 1 / 41)
     assert rows.p["noise"] > 0.05
     assert result.arrays["preferred"].shape == (40,)
-    assert "100% of 10 units are tuned" in result.sentences()[1]
+    assert "100.0 % of 10 units are tuned" in result.sentences()[1]
 
 
 def test_averaged_replicates_keep_the_clean_exposures_contrast_or_a_line_says_so() -> None:
@@ -86,7 +86,7 @@ def test_averaged_replicates_keep_the_clean_exposures_contrast_or_a_line_says_so
     result = bh.analyze_tuning(layers, ANGLES, period=180)
     kept: Any = result.table[result.table["statistic"] == "contrast-kept"]
     assert kept.estimate.item() == pytest.approx(0.4)
-    assert "Averaged over 3 replicates, tuning curves of v1 keep 40% of the clean exposure's contrast" in " ".join(
+    assert "Averaged over 3 replicates, tuning curves of v1 keep 40.0 % of the clean exposure's contrast" in " ".join(
         result.warnings
     )
     assert "No test was made: each value has one stimulus." in result.warnings

@@ -11,7 +11,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.progress import show_progress, tell
 from beholder._core.seeds import DEFAULT_SEED
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.agreement._observers import Observers, collect_observers, open_trials
@@ -163,8 +163,8 @@ def _note(observers: Observers, pairs: Sequence[dict[str, Any]]) -> list[str]:
             share = float(np.nanmean(of_people))
             if share >= _HIGH or share <= _LOW:
                 notes.append(
-                    f"People are right on {100 * share:.0f} % of stimuli{where}: few errors (or right answers) decide "
-                    "about error consistency there."
+                    f"People are right on {format_share(share)} of stimuli{where}: few errors (or right answers) "
+                    "decide about error consistency there."
                 )
         for name, own in zip(observers.networks, of_nets, strict=True):
             known = own[np.isfinite(own)]

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.analysis.encoding._decomposition import Decomposition, decompose
 
 _N_ALPHAS = 21
@@ -68,13 +68,13 @@ class RidgeFit:
         said: list[str] = []
         if self.at_smallest >= 0.2:
             said.append(
-                f"{self.at_smallest:.0%} of {format_count(len(self.alphas), 'target')} "
+                f"{format_share(self.at_smallest)} of {format_count(len(self.alphas), 'target')} "
                 "take the smallest penalty: smaller ones may fit "
                 "better"
             )
         if self.at_largest >= 0.2:
             said.append(
-                f"{self.at_largest:.0%} of {format_count(len(self.alphas), 'target')} "
+                f"{format_share(self.at_largest)} of {format_count(len(self.alphas), 'target')} "
                 "take the largest penalty: the features predict "
                 "them hardly better than their mean does, or larger ones fit better"
             )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.analysis.encoding._participants import Participant
 from beholder.analysis.encoding._settings import EncodeSettings
 from beholder.analysis.encoding._splits import Split
@@ -39,7 +39,7 @@ def list_warnings(
             ),
         ):
             if share >= 0.2:
-                told.append(f"{share:.0%} of units take the {edge} penalty at {layer}: {why}.")
+                told.append(f"{format_share(share)} of units take the {edge} penalty at {layer}: {why}.")
     if settings.method == "banded":
         told.append("Joint predictions are not corrected for noise.")
     once = [person.subject for person in people if person.runs is None]

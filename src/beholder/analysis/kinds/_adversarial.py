@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_share
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind
 from beholder.analysis.kinds._adversarial_words import (
     ask_adversarial,
@@ -68,7 +69,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
     figure = plot_attack_curves(panels, note=note, chance=_find_chance(result))
     told = "; ".join(
         f"{curve.network}, {curve.attack} in {norm}: "
-        + ", ".join(f"{100 * value:.0f} % at {eps:.3g}" for eps, value in zip(curve.radii, curve.values, strict=True))
+        + ", ".join(f"{format_share(value)} at {eps:.3g}" for eps, value in zip(curve.radii, curve.values, strict=True))
         for norm, curves in panels.items() for curve in curves[:_MOST_NETWORKS]
     )  # fmt: skip
     yield Drawing(

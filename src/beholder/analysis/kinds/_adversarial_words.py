@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from beholder._core.wording import flow_text, format_count
+from beholder._core.wording import flow_text, format_count, format_share
 from beholder.analysis._result import Result
 from beholder.analysis.kinds._telling import shorten_model
 
@@ -35,7 +35,7 @@ def name_eps(norm: str, eps: float) -> str:
 
 
 def _percent(row: dict[str, Any]) -> str:
-    return f"{100 * row['estimate']:.1f} % [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    return f"{format_share(row['estimate'])} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
 
 
 def ask_adversarial(result: Result) -> str:
@@ -55,7 +55,7 @@ def tell_adversarial(result: Result) -> list[str]:
     for model, name in names.items():
         own = table[table["model"] == model].to_dict("records")
         clean = own[0]
-        five = f"; the label is among its first five answers for {100 * clean['accuracy_top5']:.1f} %"
+        five = f"; the label is among its first five answers for {format_share(clean['accuracy_top5'])}"
         five = "" if clean["accuracy_top5"] != clean["accuracy_top5"] else five
         told.append(f"{name} is right about {_percent(clean)} of {format_count(clean['n'], 'stimulus')}{five}.")
         rows = [row for row in own if row["eps"] > 0]
@@ -88,7 +88,7 @@ def _tell_saved(rows: list[dict[str, Any]], name: str) -> list[str]:
     if not saved:
         return []
     parts = [
-        f"{name_eps(row['norm'], row['eps'])}: {100 * row['accuracy_top1_saved']:.1f} %" for row in saved[:_MOST_TOLD]
+        f"{name_eps(row['norm'], row['eps'])}: {format_share(row['accuracy_top1_saved'])}" for row in saved[:_MOST_TOLD]
     ]
     return [f"Of the stimuli as they were saved (pictures in 8 bits) {name} is right about {', '.join(parts)}."]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from beholder._core.wording import flow_text, format_count
+from beholder._core.wording import flow_text, format_count, format_share
 from beholder.analysis._result import Result, format_estimate
 from beholder.analysis.kinds._telling import format_value
 from beholder.analysis.recognition._cues import POOLED, SHAPE_BIAS
@@ -53,7 +53,7 @@ def tell_recognition(result: Result) -> list[str]:
     return [*told, *asked["sentences"]]
 
 
-def format_percent(row: dict[str, Any], *, digits: int = 1) -> str:
+def format_percent(row: dict[str, Any]) -> str:
     """A proportion in per cent with its interval.
 
     >>> format_percent({"estimate": 0.776, "low": 0.7212, "high": 0.83})
@@ -61,10 +61,10 @@ def format_percent(row: dict[str, Any], *, digits: int = 1) -> str:
     """
     if math.isnan(row["estimate"]):
         return "not defined"
-    proportion = f"{100 * row['estimate']:.{digits}f} %"
+    proportion = format_share(row["estimate"])
     if math.isnan(row["low"]):
         return proportion
-    return f"{proportion} [{100 * row['low']:.{digits}f}, {100 * row['high']:.{digits}f}]"
+    return f"{proportion} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
 
 
 def _tell_overall(result: Result) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate
 from beholder.figures import CurvePanel, LayerCurve, plot_layer_curve, plot_layer_curves
 
@@ -32,7 +32,7 @@ def _tell(result: Result) -> list[str]:
             f"{model}: of {format_count(int(row['n']), 'voxel')}, {row['layer']} "
             f"predicts most, {format_estimate(row['estimate'])} "
             f"of the variance that can be (median); with each voxel's best stage on the same data, an upper bound, "
-            f"{format_estimate(best['estimate'])} ({100 * best['above_1']:.1f} % of voxels above 1, kept)."
+            f"{format_estimate(best['estimate'])} ({format_share(best['above_1'])} of voxels above 1, kept)."
         )
     return told
 

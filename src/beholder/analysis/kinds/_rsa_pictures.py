@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import format_share
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.kinds._rsa_differences import has_times
 from beholder.analysis.kinds._rsa_times import draw_times, make_courses
@@ -78,7 +79,7 @@ def draw_rsa(result: Result) -> Iterator[Drawing]:
         yield Drawing(
             "map", get_figure(ax), f"Map of the stimuli by their dissimilarities at {layer}",
             f"Stimuli that {layer} has alike lie near one another (classical multidimensional scaling; the plane holds "
-            f"{100 * proportion:.0f} % of their variance).",
+            f"{format_share(proportion)} of their variance).",
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beholder._core.wording import flow_text, format_count
+from beholder._core.wording import flow_text, format_count, format_share
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_p
 from beholder.analysis.kinds._telling import get_figure, select_rows
 from beholder.figures import plot_layer_lines, plot_tuning_curves
@@ -22,8 +22,8 @@ def _tell(result: Result) -> list[str]:
     asked = result.settings
     for _, row in select_rows(result, "proportion-tuned").iterrows():
         told.append(
-            f"{row['layer']}: {float(row['estimate']):.0%} of {format_count(int(row['n_units']), 'unit')} are tuned to "
-            f"{asked['condition']} ({float(row['shuffled']):.0%} after shuffling, "
+            f"{row['layer']}: {format_share(row['estimate'])} of {format_count(int(row['n_units']), 'unit')} are "
+            f"tuned to {asked['condition']} ({format_share(row['shuffled'])} after shuffling, "
             f"{format_p(float(row['p_of_all_layers']))} against all layers), "
             f"n = {format_count(int(row['n']), 'stimulus')}."
         )
@@ -35,8 +35,8 @@ def _tell(result: Result) -> list[str]:
             )
     for _, row in select_rows(result, "contrast-kept").iterrows():
         told.append(
-            f"{row['layer']}: averaged replicates keep {float(row['estimate']):.0%} of the clean exposure's contrast "
-            f"(median over {format_count(int(row['n_units']), 'unit')})."
+            f"{row['layer']}: averaged replicates keep {format_share(row['estimate'])} of the clean exposure's "
+            f"contrast (median over {format_count(int(row['n_units']), 'unit')})."
         )
     return told
 

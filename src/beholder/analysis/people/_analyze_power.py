@@ -12,7 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.progress import Advance, show_progress
 from beholder._core.seeds import DEFAULT_SEED
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.people._designs import Design, design_from_file, design_from_matrix, design_from_table
@@ -227,7 +227,7 @@ def _plan_threshold(
                 " differ, power is less."
             )
         if without > _MOST_WITHOUT:
-            notes.append(f"{without:.0%} of the drawn people have no threshold within the levels.")
+            notes.append(f"{format_share(without)} of the drawn people have no threshold within the levels.")
 
     def simulate(n: int, m: int) -> float:
         return simulate_t_power(draws[m], n, **drawn)

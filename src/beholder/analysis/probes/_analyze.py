@@ -13,7 +13,7 @@ from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.provenance import read_versions
 from beholder._core.seeds import DEFAULT_SEED
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.activations import Activations
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._join import Layers, name_class, open_layers, read_condition
@@ -280,7 +280,7 @@ def _make_result(
     if shares.max() > 1.5 / len(shares):
         most = settings["classes"][int(shares.argmax())]
         notes.append(
-            f"{most!r} is {shares.max():.0%} of the stimuli tested, which always answering it gets right; "
+            f"{most!r} is {format_share(shares.max())} of the stimuli tested, which always answering it gets right; "
             "balanced accuracy counts each class the same."
         )
     if how.recipe == "logistic":

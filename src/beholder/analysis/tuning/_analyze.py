@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.activations import Activations
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._join import LayerRows, iter_layers, open_layers, read_condition
@@ -218,7 +218,7 @@ def _make_rows(
                 if kept < _CONTRAST_LOST:
                     warnings.append(
                         f"Averaged over {format_count(own['n_replicates'], 'replicate')}, "
-                        f"tuning curves of {layer} keep {kept:.0%} of "
+                        f"tuning curves of {layer} keep {format_share(kept)} of "
                         "the clean exposure's contrast: the jitter blurs what is measured."
                     )
         if own["flat"]:

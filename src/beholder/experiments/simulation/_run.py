@@ -16,7 +16,7 @@ from beholder._core.interruptions import tell_kept
 from beholder._core.notebooks import render_table
 from beholder._core.progress import logger, show_progress
 from beholder._core.seeds import DEFAULT_SEED
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, format_share
 from beholder.experiments.flow._experiment import Experiment, read_experiment
 from beholder.experiments.flow._flow import ENDS
 from beholder.experiments.server._server import RELEASE_AFTER_S, open_server, open_store
@@ -66,7 +66,7 @@ class Simulation:
     n_correct: int
 
     def __repr__(self) -> str:
-        right = f", {100 * self.n_correct / self.n_answers:.1f} % right" if self.n_answers else ""
+        right = f", {format_share(self.n_correct / self.n_answers)} right" if self.n_answers else ""
         people = format_count(len(self.outcomes), "participant")
         return f"Simulation({self.observer}, {people}, {self.count('done')} done{right})"
 
