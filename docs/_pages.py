@@ -69,7 +69,8 @@ def expand(nav: list[Any], pages: list[str]) -> list[Any]:
 def list_folder(folder: str, pages: list[str]) -> list[Any]:
     """Navigation of a folder: its ``index.md``, its pages by name, then its folders."""
     below = [PurePosixPath(page).relative_to(folder) for page in pages if page.startswith(f"{folder}/")]
-    here = sorted((path.name for path in below if len(path.parts) == 1), key=lambda name: (name != "index.md", name))
+    here = [path.name for path in below if len(path.parts) == 1]
+    here.sort(key=lambda name: (name != "index.md", name.lower()))
     folders = sorted({path.parts[0] for path in below if len(path.parts) > 1})
     inside = {name.replace("_", " "): list_folder(f"{folder}/{name}", pages) for name in folders}
     return [f"{folder}/{name}" for name in here] + [

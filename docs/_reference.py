@@ -12,7 +12,7 @@ from typing import Any
 
 from _reference_page import write_cell, write_definition, write_source, write_text
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.files import File, Files
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "beholder"
 FOLDER = "reference"
@@ -75,8 +75,7 @@ class Name:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages."""
     for path, text in write_pages().items():
-        level = InclusionLevel.UNDEFINED if path.endswith("index.md") else InclusionLevel.NOT_IN_NAV
-        files.append(File.generated(config, path, content=text, inclusion=level))
+        files.append(File.generated(config, path, content=text))
     return files
 
 
