@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -44,6 +44,13 @@ def on_page_content(html: str, **_: object) -> str:
     """Flags are never broken after a hyphen."""
     html = _FLAG.sub(r'<code class="flag">\1</code>', html)
     return _BLOCK.sub(lambda block: _FLAG_IN_BLOCK.sub(r'<span class="flag">\1</span>', block[0]), html)
+
+
+def on_post_build(config: MkDocsConfig, **_: object) -> None:
+    """What the theme brings for its developers, and for languages that no page is in, is left out."""
+    assets = Path(config.site_dir, "assets")
+    for path in [*assets.rglob("*.map"), *assets.glob("javascripts/lunr/**/*.js")]:
+        path.unlink()
 
 
 def place_links(text: str) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from _reference_page import write_cell, write_definition, write_source, write_text
+from _reference_page import NOT_SEARCHED, write_cell, write_definition, write_source, write_text
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "beholder"
 FOLDER = "reference"
@@ -77,6 +78,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, text in write_pages().items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_page_content(html: str, page: Page, **_: object) -> str:
+    """Search finds a name by its text and tables; its signature says the same again."""
+    is_name = page.file.src_uri.startswith((f"{FOLDER}/", f"{ERRORS}/"))
+    return html.replace('<div class="language-', '<div data-search-exclude="1" class="language-') if is_name else html
 
 
 def write_pages() -> dict[str, str]:
@@ -178,7 +185,7 @@ def write_room(room: str) -> str:
     groups: dict[str, list[Name]] = {}
     for each in sorted(list_names(room), key=lambda each: each.name.lower()):
         groups.setdefault(_name_group(each), []).append(each)
-    lines = [f"# beholder.{room}\n", f"{describe_room(room)}\n", "[All rooms](../index.md)\n"]
+    lines = [f"# beholder.{room}\n", f"{describe_room(room)}\n"]
     for group in sorted(groups):
         lines += [f"## {group}\n", "| name | is |", "|---|---|"]
         lines += [f"| [`{each.name}`]({each.file}) | {each.summary} |" for each in groups[group]] + [""]
@@ -195,14 +202,9 @@ def _name_group(name: Name) -> str:
 def write_name(name: Name) -> str:
     """The page of a name."""
     top = {each.page for each in list_names("")}
-    way = (
-        f"[Python](../index.md) › [{name.room}](index.md)"
-        if name.room
-        else "[Python](../reference/index.md) › [Errors](../errors.md)"
-    )
     called = f"bh.{name.name}" if name.page in top else name.path
     told = "`import beholder as bh`" if name.page in top else f"`from beholder.{name.room} import {name.name}`"
-    head = f"---\ntitle: {name.name}\nsearch:\n  boost: 0.3\n---\n\n# {name.name}\n\n{way} · {told}\n"
+    head = f"---\ntitle: {name.name}\nsearch:\n  boost: 0.3\n---\n\n# {name.name}\n\n{told}\n"
     return f"{head}\n{_write_body(name, called)}\nIn `{name.found.file.relative_to(SOURCE.parents[1]).as_posix()}`.\n"
 
 
@@ -222,7 +224,7 @@ def _write_body(name: Name, called: str) -> str:
     if isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         text = write_definition(put_constants(found.node, found.file), called, link)
         source = write_source(found.node, lines) if not isinstance(found.node, ast.ClassDef) else ""
-        return text + (f"\n## Source\n\n```python\n{source}\n```\n" if source else "")
+        return text + (f"\n## Source {NOT_SEARCHED}\n\n```python\n{source}\n```\n" if source else "")
     node = found.node
     assert isinstance(node, ast.Assign | ast.AnnAssign)
     source = lines[node.lineno - 1 : node.end_lineno]

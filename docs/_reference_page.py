@@ -19,6 +19,8 @@ _MATH = re.compile(r":math:`([^`]+)`")
 _NORM = re.compile(r"\\\||\\lVert ?| ?\\rVert")
 _BARE_BAR = re.compile(r"(`[^`]*`)|\|")
 """Code, in which a bar does not end a cell and a backslash is shown; a bar elsewhere."""
+NOT_SEARCHED = '{ data-search-exclude="1" }'
+"""Behind a heading that every page has."""
 _WIDTH = 100
 _SHOWN_LINES = 45
 """Sources of at most so many lines are shown."""
@@ -34,7 +36,7 @@ def write_definition(node: Definition, called: str, link: Link, level: int = 2) 
     parts.append(write_docstring(ast.get_docstring(node) or "", find_defaults(node), link, level))
     if isinstance(node, ast.ClassDef):
         methods = [each for each in list_methods(node) if ast.get_docstring(each)]
-        parts += [f"{'#' * level} Methods and properties\n"] if methods else []
+        parts += [f"{'#' * level} Methods and properties {NOT_SEARCHED}\n"] if methods else []
         for each in methods:
             name = f"{called.rpartition('.')[2]}.{each.name}" if is_static(each) else f".{each.name}"
             parts += [f"{'#' * (level + 1)} `{each.name}`\n", write_definition(each, name, link, level + 2)]

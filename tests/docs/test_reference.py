@@ -113,7 +113,7 @@ def test_every_command_and_flag_is_on_its_page(pages: dict[str, str], hooks: dic
         for argument in commands.list_arguments(name, app):
             for flag in commands.list_flags(argument) if argument.show else ():
                 assert f"`{flag}`" in page
-    listed = set(re.findall(r"\(commands/(\w+)\.md\)", (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")))
+    listed = set(re.findall(r"\(commands/(\w+)\.md[)#]", (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")))
     assert {f"commands/{group}.md" for group in listed} == {path for path in pages if path.startswith("commands/")}
 
 

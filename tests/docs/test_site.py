@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import runpy
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from .conftest import ADDRESS, ROOT
 
 COPY = "button[data-clipboard-target]"
+NAMES = {"extract": "activations", "make_metamers": "synthesis", "StimulusSet": "stimuli", "compute_rdm": "activations"}
 PAGES_LOOKED_AT = ("", "install/", "five_minutes/", "tasks/", "models/", "python/", "errors/", "compare_people/")
 
 
@@ -31,6 +34,35 @@ def test_search_finds(visit, words, wanted):
     links = results.evaluate_all("(links) => links.map((link) => link.href)")
     found = [link.partition("?")[0] + ("#" + link.rpartition("#")[2] if "#" in link else "") for link in links]
     assert any(link.endswith(wanted) for link in found[:6]), found[:10]
+
+
+@pytest.mark.browser
+def test_search_finds_names_first(visit):
+    page = visit("")
+    for name, place in NAMES.items():
+        page.locator("input[data-md-component=search-query]").fill(name)
+        first = page.locator(f".md-search-result__item:first-child a.md-search-result__link[href*='{place}/{name}/']")
+        first.first.wait_for()
+
+
+def test_a_name_s_page_has_its_place(site):
+    """Its tab is marked, the way to it is above, the names of its room, and of no other, are at the left."""
+    text = (site / "reference" / "units" / "UnitList" / "index.html").read_text(encoding="utf-8")
+    assert re.search(r'md-tabs__item--active">\s*<a [^>]*>\s*Reference\s', text)
+    way = text.partition('<ol class="md-path__list">')[2].partition("</ol>")[0]
+    assert re.findall(r'<span class="md-ellipsis">\s*(.+?)\s*</span>', way)[-3:] == ["Reference", "Rooms", "units"]
+    nav = text.partition("md-nav--primary")[2].partition("md-sidebar--secondary")[0]
+    assert 'href="../sample_units/"' in nav and 'href="./"' in nav
+    assert 'href="../../models/"' in nav and "../../models/wrap/" not in nav
+
+
+def test_pages_and_what_search_reads_are_small(site):
+    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]
+    assert not [each["location"] for each in index if each["title"] in ("Source", "Methods and properties")]
+    assert (site / "search" / "search_index.json").stat().st_size < 2_000_000
+    pages = [path.stat().st_size for path in site.rglob("*.html")]
+    assert sum(pages) / len(pages) < 30_000
+    assert not [*site.rglob("*.map"), *site.rglob("lunr.*.js")]
 
 
 @pytest.mark.browser
