@@ -19,6 +19,7 @@ OUTSIDE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
 
 _ERROR_AFTER_PROMPT = re.compile(r"^```text\n(?=\$ )", re.MULTILINE)
 _FLAG = re.compile(r"<code>(--?\w[\w-]*)</code>")
+_BETWEEN_LINES = re.compile(r"\s*\n\s*")
 _BLOCK = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 _FLAG_IN_BLOCK = re.compile(r"(?<=[ >])(--?[a-zA-Z][\w-]*)")
 
@@ -44,6 +45,12 @@ def on_page_content(html: str, **_: object) -> str:
     """Flags are never broken after a hyphen."""
     html = _FLAG.sub(r'<code class="flag">\1</code>', html)
     return _BLOCK.sub(lambda block: _FLAG_IN_BLOCK.sub(r'<span class="flag">\1</span>', block[0]), html)
+
+
+def on_post_page(output: str, **_: object) -> str:
+    """The navigation without the room that its templates leave between lines, half of a page."""
+    before, mark, after = output.partition("<article")
+    return _BETWEEN_LINES.sub("\n", before) + mark + after
 
 
 def on_post_build(config: MkDocsConfig, **_: object) -> None:
