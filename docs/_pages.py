@@ -18,10 +18,9 @@ OUTSIDE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
 """Pages of the site whose text is a file of the repository."""
 
 _ERROR_AFTER_PROMPT = re.compile(r"^```text\n(?=\$ )", re.MULTILINE)
-_FLAG = re.compile(r"<code>(--?\w[\w-]*)</code>")
 _BETWEEN_LINES = re.compile(r"\s*\n\s*")
-_BLOCK = re.compile(r"<pre>.*?</pre>", re.DOTALL)
-_FLAG_IN_BLOCK = re.compile(r"(?<=[ >])(--?[a-zA-Z][\w-]*)")
+_CODE = re.compile(r"<pre>.*?</pre>|<code>.*?</code>", re.DOTALL)
+_FLAG = re.compile(r"(?<=[ >])(--?[a-zA-Z][\w-]*)")
 
 
 @event_priority(-100)  # after hooks that make pages
@@ -43,8 +42,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 def on_page_content(html: str, **_: object) -> str:
     """Flags are never broken after a hyphen."""
-    html = _FLAG.sub(r'<code class="flag">\1</code>', html)
-    return _BLOCK.sub(lambda block: _FLAG_IN_BLOCK.sub(r'<span class="flag">\1</span>', block[0]), html)
+    return _CODE.sub(lambda code: _FLAG.sub(r'<span class="flag">\1</span>', code[0]), html)
 
 
 def on_post_page(output: str, **_: object) -> str:
