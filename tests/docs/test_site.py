@@ -47,12 +47,12 @@ def test_search_finds_names_first(visit):
 
 def test_a_name_s_page_has_its_place(site):
     """Its tab is marked, the way to it is above, the names of its room, and of no other, are at the left."""
-    text = (site / "reference" / "units" / "UnitList" / "index.html").read_text(encoding="utf-8")
+    text = (site / "reference" / "units" / "sample_units" / "index.html").read_text(encoding="utf-8")
     assert re.search(r'md-tabs__item--active">\s*<a [^>]*>\s*Reference\s', text)
     way = text.partition('<ol class="md-path__list">')[2].partition("</ol>")[0]
     assert re.findall(r'<span class="md-ellipsis">\s*(.+?)\s*</span>', way)[-3:] == ["Reference", "Rooms", "units"]
     nav = text.partition("md-nav--primary")[2].partition("md-sidebar--secondary")[0]
-    assert 'href="../sample_units/"' in nav and 'href="./"' in nav
+    assert 'href="../record_units/"' in nav and 'href="./"' in nav
     assert 'href="../../models/"' in nav and "../../models/wrap/" not in nav
 
 
