@@ -21,6 +21,7 @@ _ERROR_AFTER_PROMPT = re.compile(r"^```text\n(?=\$ )", re.MULTILINE)
 _BETWEEN_LINES = re.compile(r"\s*\n\s*")
 _CODE = re.compile(r"<pre>.*?</pre>|<code>.*?</code>", re.DOTALL)
 _FLAG = re.compile(r"(?<=[ >])(--?[a-zA-Z][\w-]*)")
+_MEANINGS = re.compile(r"<table>(?=\s*<thead>\s*<tr>\s*<th>(?:name|flag)</th>).*?</table>", re.DOTALL)
 
 
 @event_priority(-100)  # after hooks that make pages
@@ -41,7 +42,8 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 
 def on_page_content(html: str, **_: object) -> str:
-    """Flags are never broken after a hyphen."""
+    """Flags are never broken after a hyphen; tables of names and flags become lists where there is no room."""
+    html = _MEANINGS.sub(lambda table: f'<div class="meanings">{table[0]}</div>', html)
     return _CODE.sub(lambda code: _FLAG.sub(r'<span class="flag">\1</span>', code[0]), html)
 
 

@@ -91,6 +91,16 @@ def test_nothing_is_cut_off(visit, width, scheme):
         assert page.evaluate(_CUT) == [], name
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["reference/activations/extract/", "commands/analyze/"])
+def test_meanings_of_names_and_flags_need_no_scrolling_on_a_phone(visit, name):
+    page = visit(name, viewport={"width": 390, "height": 900})
+    assert page.locator(".meanings td").count() > 20
+    assert page.locator(".meanings td:last-child").first.bounding_box()["width"] > 300
+    assert page.evaluate("""[...document.querySelectorAll(".meanings *")].every(
+        (element) => element.getBoundingClientRect().right <= innerWidth)""")
+
+
 _CUT = """() => [...document.querySelectorAll("article *")].filter((element) => {
     const {right, width} = element.getBoundingClientRect();
     if (!width || right <= innerWidth + 1) return false;
