@@ -618,7 +618,11 @@ def test_a_notebook_serves_until_it_is_stopped(tmp_path: Path) -> None:
     asyncio._set_running_loop(loop)
     try:
         with open_store(experiment, tmp_path / "a.db") as store, ThreadPoolExecutor(1) as pool:
-            serve(experiment, store, port=0, on_start=lambda url: pool.submit(look_and_stop, url))
+
+            def look(url: str) -> None:
+                pool.submit(look_and_stop, url)
+
+            serve(experiment, store, port=0, on_start=look)
     finally:
         asyncio._set_running_loop(before[1])
         signal.signal(signal.SIGINT, before[0])

@@ -39,7 +39,7 @@ def list_warnings(
             ),
         ):
             if share >= 0.2:
-                told.append(f"{format_share(share)} of units take the {edge} penalty at {layer}: {why}.")
+                told.append(f"{format_share(float(share))} of units take the {edge} penalty at {layer}: {why}.")
     if settings.method == "banded":
         told.append("Joint predictions are not corrected for noise.")
     once = [person.subject for person in people if person.runs is None]
