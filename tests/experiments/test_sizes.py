@@ -142,7 +142,8 @@ def test_pictures_that_differ_are_told_of(tmp_path: Path):
     alike = write_pictures(tmp_path / "alike", dict.fromkeys("abcd", (224, 224)))
     assert list_notes(alike) == []
     mixed = write_pictures(tmp_path / "mixed", {"a": (224, 224), "b": (112, 112), "c": (200, 224), "d": (224, 150)})
-    assert list_notes(mixed) == ["pictures of 112 × 112 to 224 × 224 pixels: those of a trial are shown equally large"]
+    told = "pictures of 112 × 112 to 224 × 224 pixels: those of a trial are shown equally large"
+    assert list_notes(mixed) == [f"{told}, size=112px shows those of all trials so"]
     assert list_notes(mixed, size="pixels") == [
         "pictures of 112 × 112 to 224 × 224 pixels: each is shown by its own, size=pixels"
     ]

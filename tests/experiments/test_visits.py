@@ -218,7 +218,7 @@ def test_built_and_read_back(tmp_path: Path) -> None:
     path = plan.save(tmp_path / "plan.json")
     assert read_plan(path) == plan
     assert repr(plan) == "ExperimentPlan(similarity, 6 tasks of 1 trial and 1 catch trial, 2 a participant)"
-    assert _describe(plan).endswith("; 2 tasks a participant, one a session")
+    assert "; 2 tasks a participant, one a session; about 1 minute each" in _describe(plan)
     made = build_tasks(path, tmp_path / "built")
     assert made.settings.sessions.n == 2
     assert [len(task) for task in made.tasks] == [len(task.trials) for task in plan.tasks]
