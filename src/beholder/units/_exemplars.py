@@ -165,7 +165,7 @@ class Exemplars:
 @suggest_keywords
 def find_exemplars(
     acts: Activations | Path | str,
-    units: UnitList | Iterable[Unit] | Path | str,
+    units: UnitList | Unit | Iterable[Unit | str] | Path | str,
     *,
     start_min: int | None = None,
     stop_min: int | None = None,
@@ -284,7 +284,7 @@ def _assign(windows: Windows, unit: Unit, seed: int, released: dict[Unit, np.nda
     return assign_unit(windows, unit, seed) if released is None else released[unit]
 
 
-def _read_units(acts: Activations, units: UnitList | Iterable[Unit] | Path | str) -> UnitList:
+def _read_units(acts: Activations, units: UnitList | Unit | Iterable[Unit | str] | Path | str) -> UnitList:
     try:
         asked = UnitList.collect(units, acts.layers)
     except UnknownNameError as error:

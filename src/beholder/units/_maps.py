@@ -45,7 +45,7 @@ _CHUNK_PREFIX = "chunk-"
 def map_units(
     model: Model,
     folder: Path | str,
-    units: UnitList | Iterable[Unit] | Path | str | None = None,
+    units: UnitList | Unit | Iterable[Unit | str] | Path | str | None = None,
     *,
     workers: int = 1,
     threads: int | None = None,
@@ -68,7 +68,7 @@ def map_units(
         The network that was recorded.
     folder : path
         ``stimuli/{model}``.
-    units : UnitList, iterable of Unit or path, optional
+    units : UnitList, Unit or str ``"layer:channel"``, several, or path, optional
         Only these of the folder's units.
     workers : int
         Processes; does not change a byte.

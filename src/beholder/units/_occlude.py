@@ -39,7 +39,7 @@ FORMAT = "beholder-occlusion-2"
 def occlude_units(
     model: Model,
     folder: Path | str,
-    units: UnitList | Iterable[Unit] | Path | str | None = None,
+    units: UnitList | Unit | Iterable[Unit | str] | Path | str | None = None,
     *,
     proportion: float = 0.4,
     steps: int = 10,
@@ -64,7 +64,7 @@ def occlude_units(
         The network that was recorded.
     folder : path
         ``stimuli/{model}`` with pictures.
-    units : UnitList, iterable of Unit or path, optional
+    units : UnitList, Unit or str ``"layer:channel"``, several, or path, optional
         Only these of the folder's units.
     proportion : float
         Side of the patch, as a proportion of the picture's shorter side, in (0, 1).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from beholder._core.files import check_output_folder
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, extract, sort_layers
 from beholder.jobs import long_work
-from beholder.models import Model, UnitList, as_model, load_model
+from beholder.models import Model, Unit, UnitList, as_model, load_model
 from beholder.stimuli import Exposure, StimulusSet
 from beholder.units._layers import list_unit_layers
 
@@ -23,7 +23,7 @@ OUTPUT = "output"
 def record_units(
     model: Model | str | Any,
     stimuli: StimulusSet | Path | str | Any,
-    units: UnitList | Path | str | None = None,
+    units: UnitList | Unit | Iterable[Unit | str] | Path | str | None = None,
     *,
     layers: Sequence[str] | None = None,
     output: str = OUTPUT,
@@ -61,7 +61,7 @@ def record_units(
         The observer.
     stimuli : StimulusSet, or whatever holds stimuli
         Pictures or sounds.
-    units : UnitList or path, optional
+    units : UnitList, Unit or str ``"layer:channel"``, several, or path, optional
         Record only the layers of these units, with all their channels.
     layers : sequence of str, optional
         Names, patterns, presets and taps instead; default the layers of interest of the network's family.
@@ -112,7 +112,7 @@ def record_units(
     )  # fmt: skip
 
 
-def find_record_layers(model: Model, units: UnitList | Path | str | None) -> list[str]:
+def find_record_layers(model: Model, units: UnitList | Unit | Iterable[Unit | str] | Path | str | None) -> list[str]:
     """Layers of some units, or the layers of interest of a model's family, in the network's order."""
     if units is None:
         return list(list_unit_layers(model))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final, overload
+from typing import TYPE_CHECKING, Any, cast, final, overload
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords, suggest_method_keywords
 from beholder._core.files import read_units_file, refuse_ending, to_path_name, write_json
@@ -200,12 +200,12 @@ class UnitList(Sequence[Unit]):
         return read if model is None else read.resolve(model)
 
     @classmethod
-    def collect(cls, source: Unit | Iterable[Unit] | Path | str, model: Model | Iterable[str]) -> UnitList:
+    def collect(cls, source: Unit | Iterable[Unit | str] | Path | str, model: Model | Iterable[str]) -> UnitList:
         """A list from whatever names units: a list, a unit, units, or a file; under a model's exact layer names.
 
         Parameters
         ----------
-        source : UnitList, Unit, iterable of Unit, or path
+        source : UnitList, Unit or str ``"layer:channel"``, several, or path
         model : Model or iterable of str
             As for :meth:`resolve`.
         """
@@ -220,7 +220,7 @@ class UnitList(Sequence[Unit]):
             source = (source,)
         if not isinstance(source, Iterable):
             raise InputError(f"{_describe_unit('')}, several of them, or a file of units", got=repr(source))
-        units = source if isinstance(source, UnitList) else cls(tuple(source))
+        units = source if isinstance(source, UnitList) else cls(cast("tuple[Unit, ...]", tuple(source)))
         return units.resolve(model)
 
     def resolve(self, model: Model | Iterable[str]) -> UnitList:

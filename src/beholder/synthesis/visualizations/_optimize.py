@@ -62,7 +62,7 @@ AUTO = "auto"
 @long_work
 def optimize_units(
     model: Model | nn.Module | str,
-    units: UnitList | Unit | Iterable[Unit] | Path | str,
+    units: UnitList | Unit | Iterable[Unit | str] | Path | str,
     n_images: int = 10,
     *,
     activations: Activations | Path | str | None = AUTO,
@@ -100,7 +100,7 @@ def optimize_units(
     ----------
     model : Model, nn.Module or str
         The observer.
-    units : UnitList, Unit, iterable of Unit or path
+    units : UnitList, Unit or str ``"layer:channel"``, several, or path
         What to visualise.
     n_images : int
         Images a unit and sign.
