@@ -139,7 +139,7 @@ def judge(
     """
     from beholder.evaluation import find_metamer_sets
 
-    find_metamer_sets(results_dir, asked.sets)
+    judged = find_metamer_sets(results_dir, asked.sets)
     for name in models or ():
         look_up(name)
     compared.check()
@@ -153,7 +153,7 @@ def judge(
         "layers": list_rows(found.recognize_layers(**vars(shown))),
         "matrix": list_rows(found.recognize_models(**vars(shown))),
         "scatters": [_to_row(name, scatter) for name, scatter in scatters.items()],
-        "files": list_files(path / "judgements.parquet" for path in find_metamer_sets(results_dir, asked.sets)),
+        "files": list_files(path / "judgements.parquet" for path in judged),
     }
     tables |= {"published": published} if told.published else {}
     lines = [*_describe(found, shown, scatters), *_describe_published(published)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from beholder._core.wording import flow_text, format_count, format_share
 from beholder.analysis._result import Result
+from beholder.analysis.kinds._recognition_words import format_percent
 from beholder.analysis.kinds._telling import shorten_model
 
 _MOST_TOLD = 12
@@ -34,10 +35,6 @@ def name_eps(norm: str, eps: float) -> str:
     return f"{_NORMS.get(norm, norm)} {f'{steps:g}/255' if is_fraction else f'{eps:.4g}'}"
 
 
-def _percent(row: dict[str, Any]) -> str:
-    return f"{format_share(row['estimate'])} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-
-
 def ask_adversarial(result: Result) -> str:
     """The section's question."""
     names = list(name_networks(result).values())
@@ -57,10 +54,10 @@ def tell_adversarial(result: Result) -> list[str]:
         clean = own[0]
         five = f"; the label is among its first five answers for {format_share(clean['accuracy_top5'])}"
         five = "" if clean["accuracy_top5"] != clean["accuracy_top5"] else five
-        told.append(f"{name} is right about {_percent(clean)} of {format_count(clean['n'], 'stimulus')}{five}.")
+        told.append(f"{name} is right about {format_percent(clean)} of {format_count(clean['n'], 'stimulus')}{five}.")
         rows = [row for row in own if row["eps"] > 0]
         main = [row for row in rows if row["attack"] == _pick_main(rows, row["norm"])]
-        parts = [f"{name_eps(row['norm'], row['eps'])}: {_percent(row)}" for row in main[:_MOST_TOLD]]
+        parts = [f"{name_eps(row['norm'], row['eps'])}: {format_percent(row)}" for row in main[:_MOST_TOLD]]
         by = " and ".join(dict.fromkeys(_ATTACKS[str(row["attack"])] for row in main))
         more = f" and {len(main) - _MOST_TOLD} further radii" if len(main) > _MOST_TOLD else ""
         told.append(f"Under {by} {name} is right at {', '.join(parts)}{more}.")
@@ -77,7 +74,7 @@ def _tell_noise(rows: list[dict[str, Any]], name: str) -> list[str]:
     noise = [row for row in rows if row["attack"] == "random"]
     if not noise:
         return []
-    parts = [f"{name_eps(row['norm'], row['eps'])}: {_percent(row)}" for row in noise[:_MOST_TOLD]]
+    parts = [f"{name_eps(row['norm'], row['eps'])}: {format_percent(row)}" for row in noise[:_MOST_TOLD]]
     return [f"Random noise of the same length leaves {name} right at {', '.join(parts)}."]
 
 
