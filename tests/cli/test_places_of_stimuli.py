@@ -24,6 +24,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             for i in (2 * shard, 2 * shard + 1):
                 Image.fromarray(pictures[i]).save(f"{i}.png")
                 tar.add(f"{i}.png")
+        Path(f"part{shard}").mkdir()
+        Path(f"part{shard}/x.tar").write_bytes(Path(f"train-{shard}.tar").read_bytes())
     with h5py.File("pictures.h5", "w") as file:
         file["group/few"] = pictures[:3].transpose(0, 3, 1, 2)
         file["other"] = pictures[:2].transpose(0, 3, 1, 2)
@@ -31,7 +33,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("stimuli", "n"), [("train-*.tar", 4), ("train-{0..1}.tar", 4), ("train-0.tar", 2), ("pictures.h5/group/few", 3)]
+    ("stimuli", "n"),
+    [
+        ("train-*.tar", 4),
+        ("train-{0..1}.tar", 4),
+        ("part{0..1}/x.tar", 4),
+        ("{part1,part0}/x.tar", 4),
+        ("train-0.tar", 2),
+        ("pictures.h5/group/few", 3),
+    ],
 )
 def test_stimuli_are_found_where_they_lie(stimuli: str, n: int, place: Path, beholder: Call) -> None:
     code, out, err = beholder("extract", "beholder:shapes", "--layers", "block5", "--in_path", stimuli, "--json")

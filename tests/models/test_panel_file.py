@@ -6,7 +6,7 @@ import pytest
 
 from beholder._core.errors import InputError
 from beholder.models.catalog._panel import load_panel
-from beholder.models.catalog._panel_table import expand_braces, expand_taps
+from beholder.models.catalog._panel_table import expand_taps
 from beholder.models.preprocessing._read import CLIP_MEAN, IMAGENET_MEAN, ImagePreprocessing
 
 
@@ -122,8 +122,5 @@ def test_an_absent_or_unreadable_file(tmp_path: Path):
         load_panel(tmp_path / "latin.toml")
 
 
-def test_braces():
-    assert expand_braces("plain.0") == ["plain.0"]
-    assert expand_braces("a{8..10}") == ["a8", "a9", "a10"]
-    assert expand_braces("s{,.x}") == ["s", "s.x"]
+def test_taps_are_paired():
     assert expand_taps({"{a,b}.{0..1}": "{c,d}.{2..3}"}) == {"a.0": "c.2", "a.1": "c.3", "b.0": "d.2", "b.1": "d.3"}

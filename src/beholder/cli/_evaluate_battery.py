@@ -12,7 +12,6 @@ from beholder.cli._flags import (
     flags,
     look_up,
     refuse_missing,
-    refuse_missing_stimuli,
 )
 
 
@@ -54,7 +53,7 @@ def battery(
         Single answers of people: a folder of tables, tables, or an export.
     """
     names = [look_up(name) for name in models]
-    refuse_missing_stimuli(stimuli, "a folder or table of pictures")
+    refuse_missing(stimuli, "a folder or table of pictures")
     refuse_missing(trials, "answers of people")
     from beholder.analysis import evaluate_battery
     from beholder.models import load_model

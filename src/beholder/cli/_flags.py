@@ -209,7 +209,7 @@ class StimulusFlags:
         """As :meth:`check`; and raise where nothing is there, before anything that takes seconds."""
         self.check()
         if self.image_set is None and len(self.in_path) == 1:  # among several may be the network, which is told later
-            refuse_missing_stimuli(self.in_path)
+            refuse_missing(self.in_path)
 
     def read(self, ground_truth: str | None = None) -> StimulusSet:
         """The stimulus set, of which a fraction is not chosen yet."""
@@ -234,20 +234,15 @@ class StimulusFlags:
         )
 
 
-def refuse_missing(paths: Iterable[str | Path], expected: str, hint: str | None = None) -> None:
+def refuse_missing(paths: Iterable[str | Path], expected: str = "a folder of stimuli", hint: str | None = None) -> None:
     """Raise where nothing is at one of several places, before anything that takes seconds."""
     missing = next((each for each in paths if not is_somewhere(str(each))), None)
     if missing is not None:
         raise InputError(expected, got=f"nothing at {missing}", hint=hint)
 
 
-def refuse_missing_stimuli(paths: Iterable[str | Path], expected: str = "a folder of stimuli") -> None:
-    """:func:`refuse_missing`, of stimuli."""
-    refuse_missing(paths, expected)
-
-
 def refuse_missing_sets(places: Iterable[str]) -> None:
-    """:func:`refuse_missing_stimuli`, where published sets go by their names, too: ``NAME``, ``NAME=FOLDER``."""
+    """:func:`refuse_missing`, where published sets go by their names, too: ``NAME``, ``NAME=FOLDER``."""
     from beholder.stimuli import list_named_sets
 
     for place in places:
@@ -307,9 +302,10 @@ def is_somewhere(place: str) -> bool:
     ``pictures.h5/group``.
     """
     from beholder._core.addresses import is_address
+    from beholder._core.braces import has_braces, has_wildcard
 
     path = Path(place)
-    if path.exists() or is_address(place) or any(sign in path.name for sign in "*?[{"):
+    if path.exists() or is_address(place) or has_braces(place) or has_wildcard(place):
         return True
     return any(each.is_file() for each in path.parents)
 

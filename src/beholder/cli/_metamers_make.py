@@ -25,7 +25,7 @@ from beholder.cli._flags import (
     WorkFlags,
     flags,
     list_files,
-    refuse_missing_stimuli,
+    refuse_missing,
 )
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_plain, to_records
 from beholder.cli._numbers import refuse_infinite
@@ -218,7 +218,7 @@ def read_number(value: Any, name: str) -> Any:
 def _look_for(words: Sequence[str]) -> None:
     """Raise where files or folders are missing, which may be numbers of stimuli; before the network is loaded."""
     if not _are_numbers(words):
-        refuse_missing_stimuli(words, "files or a folder of stimuli")
+        refuse_missing(words, "files or a folder of stimuli")
 
 
 def _are_numbers(words: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from beholder.cli._flags import (
     WorkFlags,
     flags,
     list_files,
-    refuse_missing_stimuli,
+    refuse_missing,
 )
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_records
 from beholder.cli._numbers import refuse_infinite
@@ -100,5 +100,5 @@ def _read(words: list[str], in_path: tuple[str, ...] | None, directory: str | No
         raise InputError("one folder of stimuli, or files", got=", ".join(given))
     if not given and not directory:
         raise InputError("a folder of natural stimuli, or -D DIR with a training set", got="neither")
-    refuse_missing_stimuli(given)
+    refuse_missing(given)
     return read_stimuli(given) if given else None

@@ -25,7 +25,7 @@ from beholder.cli._flags import (
     WorkFlags,
     flags,
     list_files,
-    refuse_missing_stimuli,
+    refuse_missing,
 )
 from beholder.cli._model_flags import ModelFlags
 
@@ -132,7 +132,7 @@ def optimize(
     recording.check()
     read_units_file(path := model.find(units_file))
     model.name_model(path)
-    refuse_missing_stimuli(recording.in_path or ())
+    refuse_missing(recording.in_path or ())
     from beholder.models import UnitList
     from beholder.synthesis import optimize_units
 

@@ -23,7 +23,6 @@ from beholder.cli._flags import (
     look_up,
     make_app,
     refuse_missing,
-    refuse_missing_stimuli,
 )
 
 app = make_app("panel")
@@ -54,7 +53,7 @@ class _PlanFlags:
 
     def refuse_missing(self, root: str) -> None:
         """Raise where a folder is not there, or nothing answers to a model, before anything that takes seconds."""
-        refuse_missing_stimuli([Path(root, folder) for folder in self.folders or [""]])
+        refuse_missing([Path(root, folder) for folder in self.folders or [""]])
         if self.panel_file is not None:
             refuse_missing([self.panel_file], "a TOML file of models")
         for name in () if self.panel_file else self.models or ():

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
-from beholder.models.catalog._panel_table import CatalogEntry, expand_braces, expand_taps
+from beholder._core.braces import expand_braces
+from beholder.models.catalog._panel_table import CatalogEntry, expand_taps
 from beholder.models.definitions._base import Alias
 
 FAKE = "_fake_relu"

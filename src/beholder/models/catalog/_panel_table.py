@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from beholder._core.braces import expand_braces
 from beholder._core.errors import InputError, find_near_names
 from beholder._core.wording import format_count
 from beholder.models.definitions._base import Alias, refuse_code
@@ -26,8 +25,6 @@ POOLINGS = ("none", "mean", "max", "cls", "center")
 FindAlias = Callable[[str], Alias | None]
 
 _WEIGHT_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".tar"}
-_BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 
 @final
@@ -48,24 +45,6 @@ class CatalogEntry:
     names: tuple[str, ...]
     alias: Alias
     note: str = ""
-
-
-def expand_braces(text: str) -> list[str]:
-    """Spell out ``{a,b}`` and ``{0..3}`` in layer names, leftmost slowest.
-
-    >>> expand_braces("layer{1..2}.{conv1,bn1}")
-    ['layer1.conv1', 'layer1.bn1', 'layer2.conv1', 'layer2.bn1']
-    """
-    pieces = _BRACES.split(text)
-    choices = [[piece] if index % 2 == 0 else _read_choices(piece) for index, piece in enumerate(pieces)]
-    return ["".join(parts) for parts in itertools.product(*choices)]
-
-
-def _read_choices(inside: str) -> list[str]:
-    bounds = _RANGE.fullmatch(inside)
-    if bounds:
-        return [str(number) for number in range(int(bounds[1]), int(bounds[2]) + 1)]
-    return [part.strip() for part in inside.split(",")]
 
 
 def expand_taps(taps: Mapping[str, str]) -> dict[str, str]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from pathlib import Path
 
 from beholder._core.addresses import find_entry, is_address, list_tree, show_place
+from beholder._core.braces import expand_braces, has_braces, has_wildcard
 from beholder._core.errors import InputError
 from beholder._core.wording import format_count
 from beholder.stimuli.sets._folder import find_kind, list_entries, list_visible
-
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_WILD = re.compile(r"[*?\[]")
 
 
 def find_packed(path: Path | str, suffix: str) -> list[Path]:
@@ -40,9 +37,9 @@ def find_packed(path: Path | str, suffix: str) -> list[Path]:
             files, folders = list_entries(path)
             return _choose(path, files, bool(folders), suffix)
     if path.suffix.lower() == suffix:
-        if _RANGE.search(str(path)):
+        if has_braces(path):
             return _count_out(path)
-        if _WILD.search(path.name):
+        if has_wildcard(path):
             return _match(path)
         return [path] if is_address(path) else []
     if not is_address(path) or is_remote_file(path):
@@ -62,11 +59,7 @@ def _choose(folder: Path, files: list[str], has_folders: bool, suffix: str) -> l
 
 
 def _count_out(path: Path) -> list[Path]:
-    text = str(path)
-    found = _RANGE.search(text)
-    assert found is not None
-    low, high, digits = int(found[1]), int(found[2]), len(found[1])
-    listed = [Path(f"{text[: found.start()]}{i:0{digits}d}{text[found.end() :]}") for i in range(low, high + 1)]
+    listed = [Path(each) for each in expand_braces(str(path))]
     missing = [each for each in listed if not _is_there(each)]
     if missing or not listed:
         got = f"{len(missing)} missing, such as {show_place(missing[0])}" if missing else f"none in {show_place(path)}"
