@@ -57,5 +57,9 @@ def test_it_is_found_before_network_and_stimuli(tmp_path: Path, capsys: pytest.C
     ):
         with pytest.raises(bh.InputError, match="expected a folder; got a file at"):
             call()
-    assert run(["extract", "nowhere", "--in-path", nothing["no stimuli"], "--layers", "conv", "--out-path", place]) == 2
-    assert "error: expected a folder; got a file at" in capsys.readouterr().err
+    for words in (
+        ["extract", "nowhere", "--in-path", nothing["no stimuli"], "--layers", "conv"],
+        ["evaluate", "adversarial", "nowhere", nothing["no stimuli"], "-D", "5"],
+    ):
+        assert run([*words, "--out-path", place]) == 2
+        assert "error: expected a folder; got a file at" in capsys.readouterr().err

@@ -166,7 +166,8 @@ def run(tokens: Sequence[str], verbose: bool = False) -> int:
 def _find_output_folders(tokens: Sequence[str]) -> Iterator[str]:
     """The folders that a command is told to write into, below none of its own; a dry run writes nothing."""
     given = [part for token in tokens for part in (token.split("=", 1) if token.startswith("--") else [token])]
-    if {"--dry-run", "-D", "--directory", "--help", "-h"} & {*given}:
+    of_model = "--directory" if "evaluate" in tokens[:1] else "-D"  # of evaluate adversarial, -D is --divide
+    if {"--dry-run", "--directory", of_model, "--help", "-h"} & {*given}:
         return
     for name, value in itertools.pairwise(given):
         if name in ("--out-path", "-op", "--output-dir") and not value.startswith("-"):
