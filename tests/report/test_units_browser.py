@@ -196,11 +196,12 @@ def test_links_of_the_sidebar_land_and_the_page_does_not_grow(tab, many, width):
         tab.run("scrollTo({ top: 0, behavior: 'instant' })")
         tab.run(f"document.querySelector('nav a[href=\"#section-{number}\"]').click()")
         missed = tab.run(
-            "new Promise((done) => { let last = -1; const look = () => {"
+            "new Promise((done) => { let stays = 0; const end = performance.now() + 10000; const look = () => {"
             f" const top = document.querySelector('#section-{number}').getBoundingClientRect().top;"
-            " const end = Math.abs(innerHeight + scrollY - document.documentElement.scrollHeight) < 2;"
-            " if (scrollY === last) done(end ? 0 : top - 24); else { last = scrollY; setTimeout(look, 150); } };"
-            " setTimeout(look, 150); })"
+            " const below = document.documentElement.scrollHeight - innerHeight - scrollY;"
+            " const far = below < 2 ? 0 : top - 24; stays = Math.abs(far) < 4 ? stays + 1 : 0;"
+            " if (stays === 3 || performance.now() > end) done(far); else setTimeout(look, 100); };"
+            " setTimeout(look, 100); })"
         )
         assert abs(missed) < 4, number
     tab.run("document.querySelectorAll('img').forEach((i) => { i.loading = 'eager'; })")
