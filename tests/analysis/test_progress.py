@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from beholder.analysis import analyze_agreement, analyze_cka, analyze_combine, analyze_mixed, analyze_power
+from beholder.analysis import (
+    analyze_agreement,
+    analyze_cka,
+    analyze_combine,
+    analyze_decode,
+    analyze_mixed,
+    analyze_power,
+)
 from beholder.recordings import Recordings
 
 IDS = [f"s{i}" for i in range(16)]
@@ -40,6 +47,12 @@ def draw_answers() -> pd.DataFrame:
 
 
 CALLS: dict[str, Callable[[], Any]] = {
+    "decoding._analyze": lambda: analyze_decode(
+        draw_layers(), [*"xxxyyyxy"] * 2, across=[*"ab"] * 8, n_folds=2, n_permutations=3, stimulus_ids=IDS
+    ),
+    "decoding._analyze of a circle": lambda: analyze_decode(
+        draw_layers(), np.arange(16) * 10, period=180, n_folds=4, n_permutations=3, stimulus_ids=IDS
+    ),
     "cka._compare": lambda: analyze_cka(draw_layers(), draw_brain(), stimulus_ids=IDS, n_permutations=3),
     "combinations._analyze": lambda: analyze_combine(
         draw_layers(), draw_brain(), stimulus_ids=IDS, n_permutations=3, n_repeats=2
@@ -62,7 +75,7 @@ def test_all_of_the_work_is_counted(name: str, monkeypatch: pytest.MonkeyPatch) 
         told.append((label, total))
         yield counted.append
 
-    monkeypatch.setattr(importlib.import_module(f"beholder.analysis.{name}"), "show_progress", show)
+    monkeypatch.setattr(importlib.import_module(f"beholder.analysis.{name.partition(' ')[0]}"), "show_progress", show)
     CALLS[name]()
     ((label, total),) = told
     assert label and total > 1 and sum(counted) == pytest.approx(total)

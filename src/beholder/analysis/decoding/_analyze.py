@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.progress import show_progress
+from beholder._core.progress import Advance, show_progress
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
@@ -163,7 +163,10 @@ def analyze_decode(
     how = DecodeSettings(classifier=classifier, scale=scale, n_components=n_components, seed=seed)
     decoded = _decode_all(
         sources, known,
-        lambda name, rows: decode_conditions(_read(rows, name, scale), numbers, condition_of, folds, orders, how),
+        lambda name, rows, advance: decode_conditions(
+            _read(rows, name, scale), numbers, condition_of, folds, orders, how, advance
+        ),
+        "folds", (int(folds.max()) + 1) * len(conditions),
     )  # fmt: skip
     table: list[dict[str, Any]] = []
     for a, fitted_in in enumerate(conditions):
@@ -187,17 +190,13 @@ def _tell_column(values: Any) -> str | None:
     return values if isinstance(values, str) or values is None else "given"
 
 
-def _decode_all(sources: Sequence[LabelledStore], known: np.ndarray, decode: Callable[[str, Any], T]) -> list[list[T]]:
-    """What is decoded from each layer of each source."""
-    decoded: list[list[T]] = []
+def _decode_all(
+    sources: Sequence[LabelledStore], known: np.ndarray, decode: Callable[[str, Any, Advance], T], unit: str, n: int
+) -> list[list[T]]:
+    """What is decoded from each layer of each source, in ``n`` steps a layer."""
     n_layers = sum(len(source.layers) for source in sources)
-    with show_progress("decode", n_layers, "layers", tells_end=False) as advance:
-        for source in sources:
-            decoded.append([])
-            for name, rows in _iter_rows(source, known):
-                decoded[-1].append(decode(name, rows))
-                advance(1)
-    return decoded
+    with show_progress("decode", n_layers * n, unit, tells_end=False) as advance:
+        return [[decode(name, rows, advance) for name, rows in _iter_rows(source, known)] for source in sources]
 
 
 def _iter_rows(source: LabelledStore, known: np.ndarray) -> Iterator[tuple[str, Any]]:
@@ -243,7 +242,9 @@ def _analyze_circle(
     sources: Sequence[LabelledStore], known: np.ndarray, task: CircularTask, settings: dict[str, Any],
     depth_bins: int | None, notes: list[str],
 ) -> Result:  # fmt: skip
-    decoded = _decode_all(sources, known, lambda name, rows: decode_layer(_read_circle(rows, name), task))
+    decoded = _decode_all(
+        sources, known, lambda name, rows, advance: decode_layer(_read_circle(rows, name), task, advance), "layers", 1
+    )
     start = {"target": settings["labels"], "method": "ridge", "n": len(task.values), "seed": task.seed}
     table = make_circular_rows(task, sources, decoded, start, depth_bins)
     arrays = {"decoded": np.stack([own.decoded for mine in decoded for own in mine]), "values": task.values}

@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.progress import Advance
 from beholder._core.seeds import make_generator
 from beholder.analysis.decoding._sources import LabelledStore, weigh_bins
 from beholder.analysis.decoding._table import FEWEST_ORDERS, list_compared, name_bin
@@ -89,8 +90,11 @@ def check_circle(values: np.ndarray, period: float) -> None:
         )  # fmt: skip
 
 
-def decode_layer(features: np.ndarray, task: CircularTask) -> CircularDecoded:
-    """Decode the variable from features, (n_stimuli, n_features), of stimuli that the decoder was not fitted to."""
+def decode_layer(features: np.ndarray, task: CircularTask, advance: Advance) -> CircularDecoded:
+    """Decode the variable from features, (n_stimuli, n_features), of stimuli that the decoder was not fitted to.
+
+    ``advance`` is told of the layer: 1.
+    """
     n_groups = int(task.groups.max()) + 1
     part_of = make_generator(task.seed, "circular parts", n_groups).permutation(n_groups) % min(_N_PARTS, n_groups)
     parts = part_of[task.groups]
@@ -100,6 +104,7 @@ def decode_layer(features: np.ndarray, task: CircularTask) -> CircularDecoded:
         for part in range(int(parts.max()) + 1)
     ]
     errors = np.abs(wrap_difference(found[1:], task.orders, task.period)).mean(axis=1)
+    advance(1)
     return CircularDecoded(found[0], np.stack(without), errors)
 
 

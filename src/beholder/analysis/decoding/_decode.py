@@ -8,6 +8,7 @@ from typing import final
 
 import numpy as np
 
+from beholder._core.progress import Advance
 from beholder._core.seeds import make_generator
 from beholder.analysis.decoding._classifiers import Classifier, Prepared, fit_classifier, prepare_rows
 from beholder.analysis.decoding._streamed import StreamedFeatures
@@ -69,7 +70,7 @@ class DecodeSettings:
 
 def decode_conditions(
     features: np.ndarray | StreamedFeatures, labels: np.ndarray, conditions: np.ndarray, folds: np.ndarray,
-    orders: np.ndarray, how: DecodeSettings,
+    orders: np.ndarray, how: DecodeSettings, advance: Advance | None = None,
 ) -> dict[tuple[int, int], Decoded]:  # fmt: skip
     """Tell classes in every condition after fitting in every condition.
 
@@ -85,6 +86,8 @@ def decode_conditions(
     orders : (n_permutations, n_stimuli), int
         Labels in other orders.
     how : DecodeSettings
+    advance : callable, optional
+        Is told of each fold and condition that was fitted: 1.
 
     Returns
     -------
@@ -121,6 +124,8 @@ def decode_conditions(
                 for b, (test, rows) in enumerate(zip(tests, turned, strict=True)):
                     if len(test):
                         parts[part, a, b] += count_confusions(labels[test], predict(rows), n_classes)
+            if advance is not None:
+                advance(1)
     found: dict[tuple[int, int], Decoded] = {}
     for a, b in pairs:
         confusions = counts[a, b][0]
