@@ -167,7 +167,7 @@ def test_a_page_without_a_server_says_so_too(browser, tmp_path):
     context.close()
 
 
-@pytest.mark.parametrize("file", ["texts.en.json", pytest.param("js/phases.js", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("file", ["texts.en.json", pytest.param("js/main.js", marks=pytest.mark.slow)])
 def test_a_page_whose_own_files_are_refused_says_what_may_help(lab, file):
     url = lab.serve("similarity", 1, NO_PRACTICE)
     options = {"reduced_motion": "reduce"} if lab.name == "chromium" else {}

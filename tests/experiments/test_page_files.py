@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.browser.built_folders import build_folder
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.experiments import PRESETS, get_preset, read_texts
 from beholder.experiments.build._bundle import STATIC, bundle_scripts
 from beholder.experiments.flow._texts import flatten_texts
 from beholder.stimuli import load_categories
+
+from .person import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
@@ -128,6 +131,17 @@ def test_scripts_are_joined_in_the_order_in_which_they_need_each_other() -> None
     for k, needed in enumerate(used):
         assert set(needed) <= set(names[:k])
     assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
+
+
+def test_a_served_page_asks_for_its_modules_at_once(tmp_path: Path) -> None:
+    build_folder(tmp_path / "built", "similarity", 1)
+    with serving(tmp_path / "built", tmp_path / "answers.db") as (client, _):
+        answer = client.get("/static/js/main.js")
+        assert answer.text == bundle_scripts("js/main.js")
+        assert answer.headers["content-type"].startswith("text/javascript")
+        again = client.get("/static/js/main.js", headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content, again.headers["cache-control"]) == (304, b"", "no-cache")
+        assert client.get("/static/js/main.js", headers={"If-None-Match": '"another"'}).content == answer.content
 
 
 def test_scripts_of_another_form_are_refused(tmp_path: Path) -> None:

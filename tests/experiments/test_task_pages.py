@@ -70,7 +70,8 @@ def test_files_of_the_page_are_served_beside_ours_and_nothing_else_of_their_fold
         assert texts["instructions"] == {**ours["instructions"], **texts["instructions"]}
         style = client.get("/static/beholder.css").text
         assert style.startswith((STATIC / "beholder.css").read_text(encoding="utf-8")) and ".brighter .sun" in style
-        assert client.get("/static/js/main.js").content == (STATIC / "js/main.js").read_bytes()
+        script = client.get("/static/js/main.js").text
+        assert "const kinds_brighter_page = (() => {" in script and "js_trials_similarity" not in script
         assert Person(client).begin()["step"] == "trials"
 
 

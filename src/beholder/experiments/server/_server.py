@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import hashlib
 import logging
 import secrets
 import socket
@@ -25,6 +26,7 @@ from starlette.staticfiles import StaticFiles
 
 from beholder._core.errors import InputError, OutputError, suggest_keywords
 from beholder._core.hashing import hash_settings
+from beholder.experiments.build._bundle import bundle_scripts
 from beholder.experiments.build._content import hash_experiment
 from beholder.experiments.flow._experiment import MEDIA_TYPES, Experiment, Trial
 from beholder.experiments.flow._page_files import PAGE_TYPES, STATIC, list_page_files
@@ -55,6 +57,7 @@ RELEASE_AFTER_S = 2 * 3600.0
 """Who does nothing for so long, and is not through, no longer counts as taking a task."""
 
 _START_SECONDS = 20.0
+_MAIN = "js/main.js"
 
 
 @suggest_keywords
@@ -173,11 +176,13 @@ def create_app(
     policy, framed = make_policy(recruiter), bool(recruiter.sites)
     secure = Middleware(SecureHeaders, policy=policy, framed=framed, public=public, lan=path)
     handlers: dict[Any, Any] = {Refusal: refuse, HTTPException: refuse_http}
+    files = list_page_files(experiment.kind)
+    files[_MAIN] = bundle_scripts(_MAIN, files=files).encode()  # one request instead of one for each module
     return Starlette(
         routes=[
             Route("/", _shell, methods=["GET"]),
             *api.list_routes(),
-            *(_make_file_route(path, content) for path, content in list_page_files(experiment.kind).items()),
+            *(_make_file_route(path, content) for path, content in files.items()),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[secure],
@@ -392,11 +397,13 @@ def _find_address() -> str:
 
 
 def _make_file_route(path: str, content: bytes) -> Route:
-    """A file of the page of another package's kind of task, as it was when the server began."""
-    answer = Response(content, media_type=PAGE_TYPES[PurePosixPath(path).suffix])
+    """A file of the page that is made or that another package brings, as it was when the server began."""
+    known = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+    answer = Response(content, media_type=PAGE_TYPES[PurePosixPath(path).suffix], headers=known)
+    same = Response(status_code=304, headers=known)
 
     async def send(request: Request) -> Response:
-        return answer
+        return same if request.headers.get("if-none-match") == known["ETag"] else answer
 
     return Route(f"/static/{path}", send, methods=["GET"])
 
