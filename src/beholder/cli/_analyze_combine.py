@@ -43,7 +43,7 @@ def combine(
     Example: beholder units record beholder:shapes --layers block3 block5
     Example: beholder extract beholder:shapes-robust --layers block5 --pool mean --file_format npy
     Example: beholder analyze combine activations/shapes.mean.zarr --recordings
-        activations/shapes-robust/block5/activations.npy --stimuli images/
+        activations/shapes-robust.mean/block5/activations.npy --stimuli images/
 
     Parameters
     ----------
