@@ -26,8 +26,10 @@ from beholder.jobs._array import (
     Clock,
     PartsMissing,
     TaskEnded,
+    TimeOver,
     read_array_task,
 )
+from beholder.jobs._array_work import take_part
 from beholder.jobs._hold import Announcement
 from beholder.jobs._scripts import count_left
 
@@ -133,6 +135,20 @@ def test_a_task_with_too_little_time_for_a_part_is_not_started_again(tmp_path: P
     code, said = end(start(tmp_path / "out", "0/1", 0.05, **{ENDS: str(time.time() - 1)}))
     assert code == 1
     assert said.endswith("0 numbers made by this task; 12 parts left, and its time is over; one part needs more time\n")
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"), [([0.6], "0 numbers made"), ([0.1] * 10, "1 number made"), ([0.4, 1, 0.3], "1 number made")]
+)
+def test_what_was_only_begun_is_not_told_as_made(steps: list[float], told: str, tmp_path: Path) -> None:
+    def run(_: list[Shard], advance: Callable[[float], None]) -> None:
+        for step in steps:
+            advance(step)
+        raise TimeOver
+
+    folder = JobFolder(tmp_path / "jobs", tmp_path)
+    with folder.hold(), pytest.raises(TaskEnded, match=told):
+        take_part(ArrayTask(0, 1), plan_squares(4, 2), SquareWorker(tmp_path), folder, run)
 
 
 def test_the_job_after_the_array_names_what_is_missing(as_task: Callable[[str], None], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TypeVar, final
 
 from beholder._core.errors import BeholderError, InputError
-from beholder._core.wording import format_count
+from beholder._core.wording import count_items, format_count
 from beholder.jobs._plan import Shard
 
 TASK, FOLDER, ENDS = "BEHOLDER_ARRAY_TASK", "BEHOLDER_ARRAY_FOLDER", "BEHOLDER_ARRAY_ENDS"
@@ -124,7 +124,7 @@ class TaskEnded(BaseException):
         self.n_made, self.n_left, self.unit, self.is_late, self.has_state = n_made, n_left, unit, is_late, has_state
 
     def __str__(self) -> str:
-        made = f"{self.n_made} {self.unit} made by this task"
+        made = f"{count_items(self.n_made, self.unit)} made by this task"
         if not self.n_left:
             return f"{made}; no part is left"
         left = f"{made}; {format_count(self.n_left, 'part')} left"

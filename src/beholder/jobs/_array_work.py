@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -73,7 +74,8 @@ def take_part(
     def end(n_left: int, *, is_late: bool = False) -> TaskEnded:
         if is_late and not is_last:
             note_more(task)
-        return TaskEnded(round(n_made), n_left, plan.unit, is_late=is_late, has_state=worker.keeps_state)
+        whole = math.floor(n_made + 1e-6)  # what was begun and goes on in another task is not made
+        return TaskEnded(whole, n_left, plan.unit, is_late=is_late, has_state=worker.keeps_state)
 
     try:
         while left:
