@@ -163,20 +163,22 @@ def test_windows_of_attention_are_sampled() -> None:
 
 
 class Mixing(nn.Module):
-    """Puts two rows a stimulus on the first axis, the second of which depends on every stimulus."""
+    """Puts two rows a stimulus on the first axis: once both of its own, once one that depends on every stimulus."""
 
     def __init__(self) -> None:
         super().__init__()
         self.plain = nn.Conv2d(3, 4, 1)
+        self.told = nn.Conv2d(4, 4, 1)
         self.mixed = nn.Conv2d(4, 5, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.plain(x)
+        x = self.told(x.repeat_interleave(2, 0))[::2]
         return self.mixed(torch.cat([x, x - x.mean(0)])).mean((2, 3))[: len(x)]
 
 
 def test_layers_that_mix_stimuli_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
     model = bh.wrap(Mixing().eval(), input_range=(0.0, 1.0), input_shape=(3, 8, 8))
     with caplog.at_level("INFO", "beholder"):
-        assert list_unit_layers(model) == {"plain": 4}
+        assert list_unit_layers(model) == {"plain": 4, "told": 4}
     assert "layers left out, since they mix stimuli and places: 1 (mixed)" in caplog.text

@@ -53,7 +53,8 @@ def _leave_out_mixed(model: Model, names: Sequence[str]) -> list[str]:
     """Leave out layers whose rows cannot be told apart by stimulus."""
     few, more = (_find_output_shapes(model, names, n) for n in _BATCHES)
     plain = [name for name in names if name not in few or _BATCHES in zip(few[name], more[name], strict=False)]
-    kept = [name for name in names if name in plain or _can_be_told(model, name)]
+    told = {*plain, *_find_told(model, [name for name in names if name not in plain])}
+    kept = [name for name in names if name in told]
     if not kept:
         raise InputError("a layer with one value a stimulus and channel", got=f"none in {model.name}")
     dropped = [name for name in names if name not in kept]
@@ -63,11 +64,15 @@ def _leave_out_mixed(model: Model, names: Sequence[str]) -> list[str]:
     return kept
 
 
-def _can_be_told(model: Model, name: str) -> bool:
+def _find_told(model: Model, names: Sequence[str]) -> list[str]:
+    """Those whose rows can be told apart by stimulus: all are looked at together, and in halves where some cannot."""
+    if not names:
+        return []
     try:
-        return bool(_measure_widths(model, [name]))
+        return list(_measure_widths(model, names))
     except InputError:
-        return False
+        half = len(names) // 2
+        return [*_find_told(model, names[:half]), *_find_told(model, names[half:])] if half else []
 
 
 def _find_output_shapes(model: Model, names: Sequence[str], n_stimuli: int) -> dict[str, tuple[int, ...]]:
