@@ -23,6 +23,9 @@ from beholder._core.progress import set_quiet
 from beholder.figures import _save
 
 sys.path.insert(0, str(Path(__file__).parent))
+from flags_once import look_up_once
+
+look_up_once()
 
 # how long an example takes says how busy the machine is
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -6,16 +6,33 @@ A test process has one such server, and what it loads is settled when the first 
 from __future__ import annotations
 
 import multiprocessing
+from importlib.util import find_spec
 
-ROOMS = (
-    "activations._panel",
-    "cli._main",
-    "stimuli._asset_fetch",
-    "synthesis._make_metamers",
-    "synthesis._null_distribution",
-    "synthesis._optimize_units",
-    "units._exemplar_files",
-    "units._maps",
+from PIL import _plugins
+
+MODULES = (
+    "h5py",
+    "pandas",
+    "pyarrow.parquet",
+    "torch",
+    "torchvision",
+    *(f"PIL.{name}" for name in _plugins),
+    "beholder.activations.extraction._extract",
+    "beholder.activations.panel._extract",
+    "beholder.cli.extract",
+    "beholder.cli.metamers",
+    "beholder.cli.panel",
+    "beholder.cli.stimuli",
+    "beholder.cli.tasks",
+    "beholder.cli.units",
+    "beholder.experiments.build._static_page",
+    "beholder.stimuli.assets._fetch",
+    "beholder.synthesis.metamers._make",
+    "beholder.synthesis.null._distribution",
+    "beholder.synthesis.visualizations._optimize",
+    "beholder.units._exemplar_files",
+    "beholder.units._maps",
 )
+assert all(map(find_spec, MODULES))  # the server passes over what is not there without a word
 FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload(["torch", "torchvision", "pandas", "pyarrow.parquet", *(f"beholder.{r}" for r in ROOMS)])
+FORKING.set_forkserver_preload([*MODULES])
