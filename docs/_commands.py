@@ -101,12 +101,16 @@ def write_command(name: str, app: Any) -> str:
 
 def list_arguments(name: str, app: Any) -> list[Any]:
     """Words and flags of a command, without the groups that hold flags."""
+    return [] if app.default_command is None else _read_arguments(name)
+
+
+@functools.cache
+def _read_arguments(name: str) -> list[Any]:
     from beholder.cli._main import app as root
 
-    if app.default_command is None:
-        return []
     with root.app_stack(name.split()):
-        return [each for each in app.assemble_argument_collection(parse_docstring=True) if not each.children]
+        collection = read_apps()[name].assemble_argument_collection(parse_docstring=True)
+    return [each for each in collection if not each.children]
 
 
 def read_text(app: Any) -> str:

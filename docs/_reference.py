@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import posixpath
 from dataclasses import dataclass
@@ -233,8 +232,7 @@ def _write_body(name: Name, called: str) -> str:
 
 
 def put_constants(node: Any, file: Path) -> Any:
-    """A copy of a definition whose defaults are values in place of the names of constants."""
-    node = copy.deepcopy(node)
+    """A definition whose defaults are values in place of the names of constants."""
     for each in ast.walk(node):
         if isinstance(each, ast.arguments):
             each.defaults = [_read_constant(value, file) for value in each.defaults]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -84,21 +85,24 @@ def find_dead_links(folder: Path, prefix: str = "/") -> list[str]:
 
     Links to other sites are nobody's here; ``prefix`` is the path that the folder is published under.
     """
+    root = str(folder)
+    files = {str(path) for path in folder.rglob("*") if path.is_file()}
     pages = {
-        path.resolve(): read_attributes(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.html"))
+        path: read_attributes(Path(path).read_text(encoding="utf-8"))
+        for path in sorted(path for path in files if path.endswith(".html"))
     }
     dead = []
     for path, (_, links) in pages.items():
+        here, where = os.path.dirname(path), os.path.relpath(path, root)  # noqa: PTH120
         for link in links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 continue
             place = unquote(parts.path)
-            start = folder / place.removeprefix(prefix) if place.startswith("/") else path.parent / place
-            target = start.resolve() if place else path
-            target = target / "index.html" if target.is_dir() else target
-            where = path.relative_to(folder.resolve())
-            if not target.is_file():
+            start = f"{root}/{place.removeprefix(prefix)}" if place.startswith("/") else f"{here}/{place}"
+            target = os.path.normpath(start) if place else path
+            target = target if target in files else f"{target}/index.html"
+            if target not in files:
                 dead.append(f"{where}: {link}")
             elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target][0]:
                 dead.append(f"{where}: {link} has no such place")
