@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,10 +49,17 @@ def submit(command: list[str], cluster: str, slurm: dict[str, str]) -> str:
     (folder,) = Path("beholder-jobs").iterdir()
     subprocess.run(["bash", str(folder / "submit.sh")], check=True, timeout=120)
 
+    waiting: dict[str, float] = {}
+
     def is_through() -> bool:
-        for line in ask(["squeue", "-h", "-r", "-o", "%A %r"], slurm).splitlines():
-            if "BeginTime" in line:  # a job that was put back waits for two minutes
-                ask(["scontrol", "update", f"JobId={line.split()[0]}", "StartTime=now"], slurm)
+        """A job that was put back waits for two minutes: here for as long as it takes to end what it was."""
+        back = {line.split()[0] for line in ask(["squeue", "-h", "-r", "-o", "%A %r"], slurm).splitlines()
+                if "BeginTime" in line}  # fmt: skip
+        for job in back:
+            if time.monotonic() - waiting.setdefault(job, time.monotonic()) > 10:
+                ask(["scontrol", "update", f"JobId={job}", "StartTime=now"], slurm)
+        for job in waiting.keys() - back:
+            del waiting[job]
         return not ask(["squeue", "-h"], slurm)
 
     wait_for(is_through, 900)
