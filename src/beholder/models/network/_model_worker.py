@@ -70,9 +70,15 @@ def _check_global_hooks() -> None:
         )  # fmt: skip
 
 
+def _set_switches(values: list[Any]) -> None:
+    """Those that are otherwise here: telling torch once more how it computes loads its compiler, for two seconds."""
+    for (read, switch), value in zip(_SWITCHES, values, strict=True):
+        if read() != value:
+            switch(value)
+
+
 def _receive_model(state: dict[str, Any], identity: str, switches: list[Any]) -> Model:
-    for (_, switch), value in zip(_SWITCHES, switches, strict=True):
-        switch(value)
+    _set_switches(switches)
     model = object.__new__(Model)
     model.__dict__.update(state)
     reserve_hook_ids(model.module)
@@ -80,8 +86,7 @@ def _receive_model(state: dict[str, Any], identity: str, switches: list[Any]) ->
 
 
 def _rebuild_model(spec: ModelSpec, device: str, identity: str, switches: list[Any]) -> Model:
-    for (_, switch), value in zip(_SWITCHES, switches, strict=True):
-        switch(value)
+    _set_switches(switches)
     return _check_identity(spec.load(device), identity)
 
 
