@@ -12,6 +12,8 @@ LEFT = re.compile("context was destroyed|no such frame|no such window|navigat|bo
 """What browsers say to a question that a page did not live to answer."""
 ENABLED = "[data-answer]:not([disabled])"
 SECONDS = 40
+PAUSE_MS = 40
+"""Between two looks at a page: each costs the browser, its driver and us about 4 ms."""
 _LOOK = """(answers) => {
     const {screen} = document.body.dataset;
     const wanted = {trial: `${answers}, [role=combobox]:not([disabled])`, level: "[aria-pressed=false]"}[screen]
@@ -66,7 +68,7 @@ class Participant:
         end = time.monotonic() + SECONDS
         while not self._find(script, arg):
             assert time.monotonic() < end, f"{script} not within {SECONDS} s, at {self.screen}"
-            self.page.wait_for_timeout(15)
+            self.page.wait_for_timeout(PAUSE_MS)
 
     def _find(self, script, arg):
         """What an expression of the page comes to; None while the page loads itself anew."""
@@ -146,7 +148,7 @@ class Participant:
                     self.screens.append(screen)
                     visit(self, screen)
                 self._advance(screen, keyboard)
-            self.page.wait_for_timeout(15)
+            self.page.wait_for_timeout(PAUSE_MS)
         raise AssertionError(f"still at {self.screen} after {SECONDS} s; screens: {self.screens}")
 
     def _advance(self, screen, keyboard):
