@@ -37,11 +37,12 @@ if TYPE_CHECKING:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """What is imported here stays to the end: nobody need look through it for garbage again and again."""
+    """What is imported here stays to the end: nobody need look through it for garbage, now or later."""
     gc.disable()
     try:
         return (yield)  # pyright: ignore[reportReturnType]
     finally:
+        gc.freeze()
         gc.enable()
 
 

@@ -88,8 +88,8 @@ def test_all_files_together_are_small():
 
 def test_the_robust_twin_withstands_what_the_standard_one_does_not():
     """PGD and Auto-PGD at the radius of training, on pictures that training never drew."""
-    pictures = [make_shape_picture(category, 7_000_000 + i) for i, category in enumerate(SHAPE_CATEGORIES)]
-    labels = torch.arange(16)
+    pictures = [make_shape_picture(category, 7_000_000 + i) for i, category in enumerate(SHAPE_CATEGORIES[:8])]
+    labels = torch.arange(8)
     right = {}
     for name in ("shapes", "shapes-robust"):
         own = load_model(f"beholder:{name}", device="cpu")

@@ -29,7 +29,7 @@ def net(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> bh.Model:
 
 def test_beats_the_best_natural_picture(net: bh.Model) -> None:
     units = list(NATURAL_MAXIMUM)
-    made = synthesize(net, [Channel(layer, channel) for layer, channel in units], steps=48)
+    made = synthesize(net, [Channel(layer, channel) for layer, channel in units], steps=24)
     ratios = made.scores / np.array([NATURAL_MAXIMUM[unit] for unit in units])
     assert (ratios > 1).sum() >= len(units) - 1, dict(zip(units, ratios, strict=True))
 
