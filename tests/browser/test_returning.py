@@ -559,7 +559,9 @@ def test_who_reloads_a_page_that_asks_is_asked_again(lab):
     assert settle(other).screen != "who"
 
 
-@pytest.mark.parametrize("token", ["é", "%00", "a b", "x" * 300])
+@pytest.mark.parametrize(
+    "token", ["é", "x" * 300, *(pytest.param(token, marks=pytest.mark.slow) for token in ("%00", "a b"))]
+)
 def test_a_broken_link_says_so(lab, token):
     person = lab.invite(f"{lab.serve('similarity', 1)}/#t={token}")
     person.wait_for("problem")
