@@ -55,6 +55,25 @@ def test_one_of_all_answers_where_nobody_compared_everything() -> None:
     assert list(found.table["subject"]) == [""]
     assert list(found.table["region"]) == ["29 people together"]
     assert found.to_square()[0] == pytest.approx(make_behavioral_rdm(table).rdm)
+    result = analyze_rsa({"same": FEATURES}, found, stimulus_ids=IDS, n_draws=50, n_permutations=50)
+    told = result.sentences()[0]
+    assert "29 people together" in told and "one RDM of all their answers, no noise ceiling with one RDM" in told
+    assert "1 person" not in told
+
+
+def test_saved_rdm_is_read_back(tmp_path: Path) -> None:
+    table = answer(30, n_triplets=12)
+    with pytest.raises(InputError, match=r"make_behavioral_rdm\(…, include_excluded=True\) in Python, whose \.save"):
+        read_behavior(table.assign(excluded=True))
+    made = make_behavioral_rdm(table.assign(excluded=True), include_excluded=True)
+    made.save(tmp_path / "behaviour.csv")
+    found = read_behavior(tmp_path / "behaviour.csv")
+    assert found.stimulus_ids == made.stimulus_ids and found.name == "behaviour"
+    assert found.to_square()[0] == pytest.approx(made.rdm)
+    assert (list(found.table["subject"]), list(found.table["region"])) == ([""], ["people together"])
+    made.to_pandas().iloc[1:].to_csv(tmp_path / "part.csv", index=False)
+    with pytest.raises(InputError, match="1 of 28 pairs that nobody compared"):
+        read_behavior(tmp_path / "part.csv")
 
 
 def test_pairs_that_nobody_compared() -> None:

@@ -176,7 +176,7 @@ def test_truncated_files_are_named(tmp_path, picture, form, keep):
 
 def test_files_that_are_no_pictures_are_named(tmp_path):
     (tmp_path / "x.png").write_text("hello")
-    with pytest.raises(StimulusError, match=r"x\.png, which is not one"):
+    with pytest.raises(StimulusError, match=r"x\.png, which is no image"):
         open_image(tmp_path / "x.png")
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(StimulusError, match=r"empty\.jpg"):

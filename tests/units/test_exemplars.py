@@ -194,7 +194,7 @@ def test_stimuli_that_tie_are_told(tmp_path: Path) -> None:
     assert "; 7 of 20 tie for least, at " in repr(best) and "for most" not in repr(best)
     assert "7 of 20 tie for least" in best.plot(n=2).get_title()
     html = best._repr_html_()
-    assert html.count("<img") == 18 and "shown" not in html and "7 of 20 tie for least" in html
+    assert html.count("<img") == 18 and "shown" not in html and "0:1; 7 of 20 tie for least" in html
     assert "9 of 12 shown" in find_exemplars(acts, "0:1", top=12)._repr_html_()
     both: Any = ["0:0", "0:1"]
     assert "tie for least or most in 2 units" in repr(find_exemplars(acts, both, num_batches=1))

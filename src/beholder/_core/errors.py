@@ -289,7 +289,7 @@ class StimulusError(InputError):
 
     It says, for example::
 
-        expected a stimulus that can be read; got star.png, which is not one; try
+        expected a stimulus that can be read; got star.png, which is no image; try
         moving it away, or skip_bad=True of commands and functions that have it
     """
 

@@ -14,7 +14,11 @@ from beholder.responses import BehavioralRDM, is_export, make_behavioral_rdm
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
+POOLED = "people together"
+"""How the name ends of a target that is one RDM of all answers, which is nobody's own."""
 _TABLES = (".csv", ".parquet")
+_PAIRS = ("stimulus_a", "stimulus_b")
+_WORDS = ("participant", "a_id", "b_id", "c_id", *_PAIRS)
 
 
 def is_behavior(path: Path) -> bool:
@@ -33,7 +37,7 @@ def read_behavior(path: Path | str | pd.DataFrame, name: str = "") -> RecordedRD
     ----------
     path : path or DataFrame
         An export of an odd-one-out or similarity experiment, or its ``responses.csv`` or ``.parquet``; who broke a rule
-        is left out.
+        is left out. Or what :meth:`BehavioralRDM.save` wrote.
     name : str
         Default the path's.
 
@@ -65,20 +69,16 @@ def read_behavior(path: Path | str | pd.DataFrame, name: str = "") -> RecordedRD
         if file.suffix == ".parquet":
             table: Any = library.read_parquet(file)
         else:
-            table = library.read_csv(file, dtype=dict.fromkeys(("participant", "a_id", "b_id", "c_id"), str))
+            table = library.read_csv(file, dtype=dict.fromkeys(_WORDS, str))
     else:
         table = path
+    if {*_PAIRS, "dissimilarity"} <= set(table.columns):
+        return _read_pairs(table, name)
     whole = make_behavioral_rdm(table)
-    missing = int((~np.isfinite(whole.rdm)).sum()) // 2
-    if missing:
-        n = len(whole.stimulus_ids) * (len(whole.stimulus_ids) - 1) // 2
-        raise InputError(
-            "answers in which every pair of stimuli was compared", got=f"{missing} of {n} pairs that nobody compared",
-            hint="more participants, or fewer stimuli",
-        )  # fmt: skip
+    _check_pairs(whole.rdm)
     people = _list_people(table, whole)
     rdms = people or {"": whole}
-    region = "people" if people else f"{whole.n_participants} people together"
+    region = "people" if people else f"{whole.n_participants} {POOLED}"
     columns = {"subject": list(rdms), "region": [region] * len(rdms)}
     return RecordedRDMs(np.stack([each.rdm for each in rdms.values()]), whole.stimulus_ids, columns, name)
 
@@ -95,3 +95,24 @@ def _list_people(table: Any, whole: BehavioralRDM) -> dict[str, BehavioralRDM]:
             return {}
         found[str(who)] = rdm
     return found
+
+
+def _read_pairs(table: Any, name: str) -> RecordedRDMs:
+    """A saved behavioural RDM: a row a pair."""
+    ids = tuple(dict.fromkeys(str(one) for row in table[list(_PAIRS)].to_numpy() for one in row))
+    rdm = np.full((len(ids), len(ids)), np.nan)
+    np.fill_diagonal(rdm, 0)
+    sides = [[ids.index(str(one)) for one in table[side]] for side in _PAIRS]
+    rdm[sides[0], sides[1]] = rdm[sides[1], sides[0]] = table["dissimilarity"]
+    _check_pairs(rdm)
+    return RecordedRDMs(rdm[None], ids, {"subject": [""], "region": [POOLED]}, name)
+
+
+def _check_pairs(rdm: np.ndarray) -> None:
+    missing = int((~np.isfinite(rdm)).sum()) // 2
+    if missing:
+        n = len(rdm) * (len(rdm) - 1) // 2
+        raise InputError(
+            "answers in which every pair of stimuli was compared", got=f"{missing} of {n} pairs that nobody compared",
+            hint="more participants, or fewer stimuli",
+        )  # fmt: skip

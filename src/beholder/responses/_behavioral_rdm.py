@@ -262,7 +262,10 @@ def make_behavioral_rdm(
         if wanted and name in frame:
             frame = frame[~_read_flags(frame[name])]
     if frame.empty:
-        raise InputError("at least one answer that counts", got="none", hint="include_excluded=True")
+        raise InputError(
+            "at least one answer that counts", got="none",
+            hint="make_behavioral_rdm(…, include_excluded=True) in Python, whose .save writes a file of the RDM",
+        )  # fmt: skip
     sides = [name for name in _SIDES if name in frame]
     if frame[sides].isna().any(axis=None):
         raise InputError("a stimulus in each place of every trial", got="trials without one")

@@ -111,7 +111,7 @@ def format_exemplars(exemplars: Exemplars) -> str:
     part = f", {n} of {n_references} shown" if n < n_references else ""
     rows = []
     for i, unit in enumerate(exemplars.units[:_MOST_SHOWN]):
-        cells = ["<br>".join(filter(None, (str(unit), tell_ties(exemplars, i))))]
+        cells = ["; ".join(filter(None, (str(unit), tell_ties(exemplars, i))))]  # plain text, unlike the other cells
         for sign in range(len(SIGNS)):
             positions, activations = find_most_extreme(exemplars, i, sign, n)
             told = [

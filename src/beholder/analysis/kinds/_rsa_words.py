@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from beholder._core.wording import format_count
+from beholder.analysis._behavior import POOLED
 from beholder.analysis._result import Result, format_estimate, format_p
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.kinds._rsa_differences import (
@@ -86,6 +87,7 @@ def _tell_nearest(result: Result, row: dict[str, Any]) -> str:
         f" corrected for {format_count(n_layers, 'layer')}" if tested and n_layers > 1 else ""
     )
     people = "" if is_network(result) else f", n = {row['n']} {'person' if row['n'] == 1 else 'people'}"
+    people = ", one RDM of all their answers" if row["target"].endswith(POOLED) else people
     ending = f"{value}, {p}{people}{_tell_ceiling(result, row)}. {_tell_choice(row, n_layers)}"
     if not tested or (row["p_corrected"] < 0.05 and row["estimate"] > 0):
         return f"{model} is nearest to {row['target']}: {ending}"
@@ -109,7 +111,8 @@ def find_ceiling(result: Result, target: str) -> dict[str, float]:
 def _tell_ceiling(result: Result, row: dict[str, Any]) -> str:
     found = find_ceiling(result, row["target"])
     if not found:
-        return "" if is_network(result) else ", no noise ceiling with one person"
+        one = "RDM" if row["target"].endswith(POOLED) else "person"
+        return "" if is_network(result) else f", no noise ceiling with one {one}"
     told = f", ceiling {format_estimate(found['lower'])}–{format_estimate(found['upper'])}"
     return told if found["lower"] > found["chance"] else f"{told} (not above chance)"
 

@@ -209,6 +209,6 @@ def _explain(error: Exception, name: str) -> BeholderError:
         limit = f"at most {format_count(2 * (Image.MAX_IMAGE_PIXELS or 0), 'pixel')}"
         return StimulusError(f"an image of {limit}", got=f"{name}, which is larger", hint="a smaller picture")
     if isinstance(error, Image.UnidentifiedImageError):
-        return StimulusError("an image file", got=f"{name}, which is not one", hint=SKIP_HINT)
+        return StimulusError("an image file", got=f"{name}, which is no image", hint=SKIP_HINT)
     reason = " ".join(str(error).split()) or type(error).__name__
     return StimulusError("a whole image file", got=f"{name} ({reason})", hint=SKIP_HINT)
