@@ -11,7 +11,7 @@ from beholder._core.errors import InputError
 from beholder.activations import Activations
 from beholder.analysis import open_result
 from beholder.cli.demo import app
-from beholder.demo import run_demo
+from beholder.demo import _metamers, _twins, run_demo
 from beholder.demo._figures import MEASURES, find_neighbours
 from beholder.demo._metamers import PICTURE_LAYERS, SOUND_LAYERS
 from beholder.demo._recognition import LEVELS
@@ -27,7 +27,7 @@ LAYERS = ["block1", "block2", "block3", "block4", "block5", "classifier"]
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """The demo with two pictures a category, and with no network to be had."""
+    """The demo with two pictures a category and a third of the steps, and with no network to be had."""
     out = tmp_path_factory.mktemp("demo") / "out"
     connect = socket.socket.connect
 
@@ -37,6 +37,10 @@ def demo(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connect_here)
+        for module in (_metamers, _twins):
+            patch.setattr(module, "_ITERATIONS", 20)
+        for module, name in ((_metamers, "_PICTURE_PAIRS"), (_metamers, "_SOUND_PAIRS"), (_twins, "_PAIRS")):
+            patch.setattr(module, name, 20)
         page = run_demo(out, n_per_category=2, n_units=1, n_metamers=1, n_twin_metamers=2)
     return out, page
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from beholder._core.errors import InputError
-from beholder.figures import FigureRecord, plot_accuracy, read_figure_record, save_figure
+from beholder.figures import FigureRecord, plot_accuracy, read_figure_record, render_svg, save_figure
 
 EVERY_FORMAT = True
 RECORD = FigureRecord(title="Who is right?", answer="Half of them.", warnings=("few",), order=3)
@@ -61,6 +61,17 @@ def test_labels_set_after_drawing_are_fitted_when_saving(tmp_path):
     ax.set_xticks(np.linspace(0, 100, 30), [f"{x:.3f} %" for x in np.linspace(0, 100, 30)])
     save_figure(ax.figure, tmp_path / "x")
     assert not all(label.get_visible() and label.get_rotation() == 0 for label in ax.get_xticklabels())
+
+
+def test_a_figure_that_is_fitted_is_drawn_once_a_format(tmp_path, monkeypatch):
+    ax: Any = plot_accuracy([1, 2], [2, 2], ["dog", "cat"])
+    drawn = []
+    draw = type(ax.figure).draw
+    monkeypatch.setattr(type(ax.figure), "draw", lambda own, *words: [draw(own, *words), drawn.append(own)])
+    assert render_svg(ax.figure).count(b"<svg") == len(drawn) == 1
+    ax.get_xticklabels()[0].set_fontsize(30)  # of which no figure hears
+    assert b"30px" in render_svg(ax.figure)
+    assert len(drawn) > 2
 
 
 @pytest.mark.parametrize("text", ["[]", '{"answer": "no title"}', '{"title": 3}', '{"title": "a", "else": 1}', "{"])

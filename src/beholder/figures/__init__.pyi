@@ -39,6 +39,7 @@ from ._recognition import plot_recognition_curves as plot_recognition_curves
 from ._save import RECORD_SUFFIX as RECORD_SUFFIX
 from ._save import FigureRecord as FigureRecord
 from ._save import read_figure_record as read_figure_record
+from ._save import render_svg as render_svg
 from ._save import save_figure as save_figure
 from ._shown import draw_for_files as draw_for_files
 from ._shown import show_figure as show_figure

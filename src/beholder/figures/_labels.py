@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from beholder._core.errors import suggest_keywords
 from beholder._core.wording import format_count
@@ -21,6 +22,8 @@ _GAP_PT = 1.0
 MOST_LETTERS = 32
 _TITLE_PART = 0.8
 _ROTATIONS = (45.0, 90.0)
+_FITTED: WeakKeyDictionary[Figure, list[tuple[Any, ...]]] = WeakKeyDictionary()
+"""Tick labels of figures as they were left: a figure that has not changed since is fitted."""
 
 
 @suggest_keywords
@@ -40,6 +43,8 @@ def fit_labels(fig: Figure | Axes) -> None:
     """
     fig = _root(fig)
     axes = [axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
+    if not fig.stale and _FITTED.get(fig) == _read_ticks(axes):
+        return
     for axis in axes:
         _cut(axis)
     _cut_titles(fig)
@@ -66,6 +71,13 @@ def fit_labels(fig: Figure | Axes) -> None:
         fig.draw_without_rendering()
     for ax in fig.axes:
         _keep_titles_inside(ax)
+    _FITTED[fig] = _read_ticks(axes)
+
+
+def _read_ticks(axes: Sequence[Axis]) -> list[tuple[Any, ...]]:
+    """What may change of tick labels without their figure hearing of it."""
+    labels = (label for axis in axes for label in _shown_tick_labels(axis))
+    return [(label.get_text(), label.get_rotation(), label.get_fontproperties()) for label in labels]
 
 
 def cut_words(words: Sequence[str], most: int = MOST_LETTERS) -> list[str]:

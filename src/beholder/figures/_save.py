@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -88,20 +89,14 @@ def save_figure(
     dict of str to Path
         The files by kind: ``svg``, ``pdf``, ``png``, and ``csv`` and ``record`` where given.
     """
-    import matplotlib as mpl
-
     stem = _strip_ending(Path(path))
     files: dict[str, Path] = {}
-    with use_style(), mpl.rc_context({"figure.constrained_layout.use": False}):
-        fit_labels(fig)
-        engine = fig.get_layout_engine()
-        fig.set_layout_engine(None)  # The places are settled: with an engine, each format would draw all once before.
+    with _settle(fig):
         for kind, options in _FORMATS.items():
             buffer = io.BytesIO()
             fig.savefig(buffer, format=kind, **options)
             files[kind] = stem.with_name(f"{stem.name}.{kind}")
             write_bytes(files[kind], buffer.getvalue())
-        fig.set_layout_engine(engine)
     if table is not None:
         import pandas as pd
 
@@ -111,6 +106,35 @@ def save_figure(
         files["record"] = stem.with_name(stem.name + RECORD_SUFFIX)
         write_json(files["record"], asdict(record) | {"warnings": list(record.warnings)})
     return files
+
+
+@suggest_keywords
+def render_svg(fig: Figure) -> bytes:
+    """A figure as the SVG of a page: what it holds of pixels has 150 dpi.
+
+    Examples
+    --------
+    >>> from beholder.figures import plot_rdm, render_svg
+    >>> render_svg(plot_rdm([[0, 1], [1, 0]]).figure)[:5]
+    b'<?xml'
+    """
+    buffer = io.BytesIO()
+    with _settle(fig):
+        fig.savefig(buffer, format="svg", dpi=150, **_FORMATS["svg"])
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _settle(fig: Figure) -> Iterator[None]:
+    """Within the block all has its place: with a layout engine, each format would draw all once before."""
+    import matplotlib as mpl
+
+    with use_style(), mpl.rc_context({"figure.constrained_layout.use": False}):
+        fit_labels(fig)
+        engine = fig.get_layout_engine()
+        fig.set_layout_engine(None)
+        yield
+        fig.set_layout_engine(engine)
 
 
 @suggest_keywords

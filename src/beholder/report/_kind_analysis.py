@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any, final
 
@@ -29,6 +28,7 @@ class AnalysisKind(SectionKind):
     def render(self, item: Path, page: Page) -> Section:
         """All from the saved result; nothing is computed."""
         from beholder.analysis import RESULT_KINDS, RESULT_SUFFIX, open_result
+        from beholder.figures import render_svg
 
         stem = item.name.removesuffix(RESULT_SUFFIX)
         table_file = item.with_name(f"{stem}.parquet")
@@ -41,9 +41,7 @@ class AnalysisKind(SectionKind):
             saved = {end: item.parent / "figures" / f"{stem}_{drawing.name}.{end}" for end in ("svg", "pdf", "png")}
             for path in saved.values():
                 page.claim(path)
-            buffer = io.BytesIO()
-            _save(drawing.figure, buffer)
-            shown = embed_svg_bytes(buffer.getvalue(), page.budget)
+            shown = embed_svg_bytes(render_svg(drawing.figure), page.budget)
             if shown is not None:
                 links = [(end.upper(), page.link(path)) for end, path in saved.items() if path.is_file()]
                 files = tuple((end, link) for end, link in links if link)
@@ -64,10 +62,3 @@ class AnalysisKind(SectionKind):
             order=200,
             facts={"model": models},
         )
-
-
-def _save(figure: Any, buffer: io.BytesIO) -> None:
-    from beholder.figures import use_style
-
-    with use_style():
-        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": "Beholder"})

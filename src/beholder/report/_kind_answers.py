@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 from typing import Any, final
@@ -100,7 +99,7 @@ def _format_chance(chance: float) -> str:
 
 
 def _draw(summary: AnswerSummary, page: Page) -> Picture | None:
-    from beholder.figures import PEOPLE_COLOR, plot_accuracy, use_style
+    from beholder.figures import PEOPLE_COLOR, plot_accuracy, render_svg
 
     if summary.overall is None or summary.is_adaptive:
         return None
@@ -115,10 +114,7 @@ def _draw(summary: AnswerSummary, page: Page) -> Picture | None:
         intervals=[[float("nan") if end is None else end for end in (row.low, row.high)] for row in rows],
         note=f"{interval}grey: single participants, n = {n}", single=[row.proportions for row in rows],
     )  # fmt: skip
-    buffer = io.BytesIO()
-    with use_style():
-        ax.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "Beholder"})
-    shown = embed_svg_bytes(buffer.getvalue(), page.budget)
+    shown = embed_svg_bytes(render_svg(ax.figure), page.budget)
     alt = "; ".join(f"{name}: {format_share(row.proportion)} right" for name, row in zip(names, rows, strict=True))
     return Picture(shown[0], f"Right answers by condition. {alt}", shown[1], height=shown[2]) if shown else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import final
 
@@ -54,7 +53,7 @@ class RdmKind(SectionKind):
 
 
 def _draw(stored: StoredRdms, page: Page) -> Picture | None:
-    from beholder.figures import plot_rdms, use_style
+    from beholder.figures import plot_rdms, render_svg
 
     if not stored.layers or not stored.measures or not 1 < len(stored.stimulus_ids) <= _MOST_STIMULI:
         return None
@@ -63,10 +62,7 @@ def _draw(stored: StoredRdms, page: Page) -> Picture | None:
     categories = _group_names(stored)
     labels = stored.stimulus_ids if categories is None and len(stored.stimulus_ids) <= _MOST_NAMED else None
     fig = plot_rdms(rdms, categories=categories, labels=labels)
-    buffer = io.BytesIO()
-    with use_style():
-        fig.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": "Beholder"})
-    shown = embed_svg_bytes(buffer.getvalue(), page.budget)
+    shown = embed_svg_bytes(render_svg(fig), page.budget)
     alt = f"Dissimilarity matrices by {measure} at {', '.join(layers)}"
     return Picture(shown[0], alt, shown[1], height=shown[2]) if shown else None
 

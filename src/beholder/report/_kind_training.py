@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import final
 
@@ -28,7 +27,7 @@ class TrainingKind(SectionKind):
 
     def render(self, item: Path, page: Page) -> Section:
         """All from the log; nothing is computed."""
-        from beholder.figures import plot_training, use_style
+        from beholder.figures import plot_training, render_svg
         from beholder.training import open_training_record
 
         record = open_training_record(item.parent)
@@ -36,10 +35,7 @@ class TrainingKind(SectionKind):
             page.claim(item.with_name(name))
         settings, n_classes = record.settings, len(record.described["classes"])
         figure = plot_training(record.history, n_classes=n_classes, attack=settings["attack"])
-        buffer = io.BytesIO()
-        with use_style():
-            figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": "Beholder"})
-        shown = embed_svg_bytes(buffer.getvalue(), page.budget)
+        shown = embed_svg_bytes(render_svg(figure), page.budget)
         told = record.sentences()
         columns = tuple(record.history[0])
         rows = tuple(tuple(row.get(name) for name in columns) for row in record.history[:_TABLE_ROWS])
