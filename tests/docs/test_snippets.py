@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,22 @@ REGISTRIES = {
 @pytest.fixture
 def registries() -> Iterator[None]:
     """What a page registers is gone after it."""
-    for name, module in REGISTRIES.items():
-        list(getattr(importlib.import_module(f"beholder.{module}"), name))  # the package's own, found at the first look
-    kept = [(each, dict(each._entries)) for each in gc.get_objects() if type(each) is Registry]
+    every: list[Registry[Any]] = [
+        getattr(importlib.import_module(f"beholder.{module}"), name) for name, module in REGISTRIES.items()
+    ]
+    for registry in every:
+        registry._import_modules()  # the package's own, found at the first look
+    kept = [(registry, dict(registry._entries)) for registry in every]
     yield
     for registry, entries in kept:
         registry._entries.clear()
         registry._entries.update(entries)
+
+
+def test_no_registry_is_forgotten() -> None:
+    texts = [file.read_text("utf-8") for file in (ROOT / "src").rglob("*.py")]
+    found = [name for text in texts for name in re.findall(r"^(\w+): Registry\[", text, re.MULTILINE)]
+    assert sorted(found) == sorted(REGISTRIES)
 
 
 def name_page(page: Path) -> str:

@@ -62,7 +62,9 @@ weighted = toy_lab:Weighted
 @pytest.fixture(autouse=True)
 def kept_registries() -> Iterator[None]:
     """What a test adds is gone after it."""
-    before = [(registry, registry.names() and dict(registry._entries)) for registry in REGISTRIES]
+    for registry in REGISTRIES:
+        registry._import_modules()  # names() would ask every package for its own, too
+    before = [(registry, dict(registry._entries)) for registry in REGISTRIES]
     yield
     for registry, entries in before:
         registry._entries.clear()
