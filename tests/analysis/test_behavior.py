@@ -12,6 +12,7 @@ import pytest
 
 from beholder import InputError
 from beholder.analysis import analyze_agreement, analyze_rsa, read_behavior
+from beholder.analysis.kinds._rsa_pictures import tell_counts
 from beholder.responses import make_behavioral_rdm
 
 IDS = [f"s{k}" for k in range(8)]
@@ -59,6 +60,7 @@ def test_one_of_all_answers_where_nobody_compared_everything() -> None:
     told = result.sentences()[0]
     assert "29 people together" in told and "one RDM of all their answers, no noise ceiling with one RDM" in told
     assert "1 person" not in told
+    assert tell_counts(result) == "dot and line: mean and 95 % interval, one RDM of all answers, 8 stimuli"
 
 
 def test_saved_rdm_is_read_back(tmp_path: Path) -> None:

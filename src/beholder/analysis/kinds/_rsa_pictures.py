@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.wording import format_share
+from beholder.analysis._behavior import POOLED
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.kinds._rsa_differences import has_times
 from beholder.analysis.kinds._rsa_times import draw_times, make_courses
@@ -53,7 +54,7 @@ def draw_rsa(result: Result) -> Iterator[Drawing]:
     elif not is_network(result):
         shown = targets[:_MOST_PANELS]
         panels = {name: _make_panel(result, name) for name in shown}
-        fig = plot_layer_curves(panels, name=_name_values(result), note=_note(result))
+        fig = plot_layer_curves(panels, name=_name_values(result), note=tell_counts(result))
         told = "; ".join(_describe_panel(result, name) for name in shown)
         yield Drawing(
             "layers", fig, f"Curves over layers: {told}",
@@ -94,10 +95,13 @@ def _name_values(result: Result) -> str:
     return f"Comparison of RDMs ({SYMBOLS[str(result.settings['method'])]})"
 
 
-def _note(result: Result) -> str:
+def tell_counts(result: Result) -> str:
+    """How many people and stimuli the dots of the curves are of."""
     n = {int(each) for each in result.table.query("statistic == 'mean over subjects'")["n"]}  # type: ignore[attr-defined]
     people = " to ".join(str(each) for each in sorted(n)[:: max(1, len(n) - 1)])
-    return f"dot and line: mean and 95 % interval, n = {people} people, {result.settings['n_stimuli']:,} stimuli"
+    told = f"n = {people} {'person' if n == {1} else 'people'}"
+    told = "one RDM of all answers" if all(each.endswith(POOLED) for each in list_targets(result)) else told
+    return f"dot and line: mean and 95 % interval, {told}, {result.settings['n_stimuli']:,} stimuli"
 
 
 def _make_panel(result: Result, target: str) -> CurvePanel:
