@@ -78,6 +78,14 @@ def test_saved_rdm_is_read_back(tmp_path: Path) -> None:
         read_behavior(tmp_path / "part.csv")
 
 
+def test_a_table_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "voxels.csv").write_text("stimulus,v1,v2\ns0,1,2\n")
+    with pytest.raises(
+        InputError, match=r"got a table of other columns \(stimulus, v1, v2\); try recordings of brains"
+    ):
+        read_behavior(tmp_path / "voxels.csv")
+
+
 def test_pairs_that_nobody_compared() -> None:
     with pytest.raises(InputError, match=r"got \d+ of \d+ pairs that nobody compared; try more participants"):
         read_behavior(answer(2, n_triplets=4))

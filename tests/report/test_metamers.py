@@ -11,6 +11,7 @@ from tests.metamer_folders import write_metamers, write_null, write_sound_metame
 from beholder.figures import PickerStimulus, render_picker
 from beholder.report import Page, write_report
 from beholder.report._kind_metamers import MetamerKind, _tell_match
+from beholder.report._metamer_view import format_verdict, word_verdict
 from beholder.stimuli import MetamerSet
 
 LAYERS = ("block1", "classifier")
@@ -37,7 +38,7 @@ def test_a_row_holds_the_original_and_a_metamer_a_layer(folder):
     rows = section.view.rows
     assert [row.heading for row in rows][:2] == ["circle_0, seed 0", "circle_0, seed 3"]
     assert [card.name for card in rows[0].cards] == ["original", *LAYERS]
-    assert [card.words for card in rows[0].cards] == ["", "passes", "fails"]
+    assert [card.words for card in rows[0].cards] == ["", "passes", "fails: called dots"]
     table = MetamerSet(folder / "metamers" / "shapes").to_pandas()
     own = table[(table["layer"] == "block1") & (table["measured_layer"] == "block1")].iloc[0]
     assert dict(rows[0].cards[1].facts)["dB SNR as saved"] == f"{own['db_snr_saved']:.3g}"
@@ -172,3 +173,18 @@ def test_page_fits_filters_and_plays(tab, folder, width):
     assert tab.run("document.querySelector('.made .words span').textContent") == "passes"
     assert tab.run("document.querySelectorAll('.metamers.sounds .sound[role=button]').length") == 6
     assert [e for e in tab.events if e["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
+
+
+@pytest.mark.parametrize(
+    ("passed", "original", "metamer", "words"),
+    [
+        (True, "cat", "cat", "passes"),
+        (False, "cat", "cat", "fails"),
+        (False, "cat", "quilt", "fails: called quilt"),
+        (False, "", "quilt", "fails"),
+        (None, "cat", "quilt", "not tested"),
+    ],
+)
+def test_a_metamer_of_another_name_says_so(passed: bool | None, original: str, metamer: str, words: str) -> None:
+    row = {"passed": passed, "prediction_original": original, "prediction_metamer": metamer}
+    assert word_verdict(format_verdict(row), row) == words

@@ -178,6 +178,9 @@ def test_files_that_are_no_pictures_are_named(tmp_path):
     (tmp_path / "x.png").write_text("hello")
     with pytest.raises(StimulusError, match=r"x\.png, which is no image"):
         open_image(tmp_path / "x.png")
+    (tmp_path / "x.wav").write_text("hello")
+    with pytest.raises(StimulusError, match=r"x\.wav, a sound; try bh\.wrap\(…, sample_rate="):
+        open_image(tmp_path / "x.wav")
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(StimulusError, match=r"empty\.jpg"):
         open_image(tmp_path / "empty.jpg")

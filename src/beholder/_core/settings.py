@@ -15,12 +15,19 @@ _NETWORK = re.compile(r"(\w+\.)?network was ")
 
 
 def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """One phrase for each setting that differs: ``"pool was 'none', now 'mean'"``. None is as good as absent."""
+    """One phrase for each setting that differs: ``"pool was 'none', now 'mean'"``. None is as good as absent.
+
+    >>> before, now = {"pool": "none", "data": [{"name": "V4"}]}, {"pool": "mean", "data": [{"name": "IT"}]}
+    >>> compare_settings(before, now)
+    ['other data', "pool was 'none', now 'mean'"]
+    """
     differences: list[str] = []
     for key in sorted({*old, *new}):
         before, after = old.get(key), new.get(key)
         if is_mapping(before) and is_mapping(after):
             differences += compare_settings(before, after, f"{prefix}{key}.")
+        elif before != after and (_is_table(before) or _is_table(after)):
+            differences.append(f"other {prefix}{key}")
         elif before != after:
             differences.append(f"{prefix}{key} was {_show(before)}, now {_show(after)}")
     return differences
@@ -105,6 +112,11 @@ def _word_network(differences: list[str], new: Mapping[str, Any]) -> list[str]:
     model = new.get("model", new.get("judge"))
     name = model.get("name") if is_mapping(model) else model
     return [*plain, f"{name or 'the network'} has other weights, code or hooks than the network that made it"]
+
+
+def _is_table(value: Any) -> bool:
+    """Several things of several settings each, too long for a line."""
+    return isinstance(value, list) and bool(value) and is_mapping(value[0])  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _show(value: Any) -> str:

@@ -74,6 +74,12 @@ def read_behavior(path: Path | str | pd.DataFrame, name: str = "") -> RecordedRD
         table = path
     if {*_PAIRS, "dissimilarity"} <= set(table.columns):
         return _read_pairs(table, name)
+    if not {"a_id", "b_id", "choice"} & set(table.columns):
+        raise InputError(
+            "answers to odd-one-out or similarity trials, or a behavioural RDM that was saved",
+            got=f"a table of other columns ({', '.join(map(str, table.columns[:4]))})",
+            hint="recordings of brains as .npy, .npz, .mat, .h5, .nc, .fif, NIfTI or BIDS",
+        )
     whole = make_behavioral_rdm(table)
     _check_pairs(whole.rdm)
     people = _list_people(table, whole)
@@ -102,7 +108,8 @@ def _read_pairs(table: Any, name: str) -> RecordedRDMs:
     ids = tuple(dict.fromkeys(str(one) for row in table[list(_PAIRS)].to_numpy() for one in row))
     rdm = np.full((len(ids), len(ids)), np.nan)
     np.fill_diagonal(rdm, 0)
-    sides = [[ids.index(str(one)) for one in table[side]] for side in _PAIRS]
+    places = {one: i for i, one in enumerate(ids)}
+    sides = [[places[str(one)] for one in table[side]] for side in _PAIRS]
     rdm[sides[0], sides[1]] = rdm[sides[1], sides[0]] = table["dissimilarity"]
     _check_pairs(rdm)
     return RecordedRDMs(rdm[None], ids, {"subject": [""], "region": [POOLED]}, name)

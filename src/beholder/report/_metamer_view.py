@@ -232,10 +232,18 @@ def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: Small
         if _is_known(row["spearman_saved"])
         else f"{_tell(best)} dB",
         verdict=verdict,
-        words=VERDICTS[verdict],
+        words=word_verdict(verdict, row),
         facts=tuple((name, str(value)) for name, value in facts if value not in (None, "")),
         link=page.link(one.path),
     )
+
+
+def word_verdict(verdict: str, row: Mapping[str, Any]) -> str:
+    """The verdict, and the name that the network gives the metamer where that is another than the original's."""
+    called, wanted = row["prediction_metamer"], row["prediction_original"]
+    if verdict != "failed" or not (called and wanted) or called == wanted:
+        return VERDICTS[verdict]
+    return f"{VERDICTS[verdict]}: called {called}"
 
 
 def format_verdict(row: Mapping[str, Any]) -> str:

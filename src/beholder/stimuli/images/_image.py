@@ -209,6 +209,10 @@ def _explain(error: Exception, name: str) -> BeholderError:
         limit = f"at most {format_count(2 * (Image.MAX_IMAGE_PIXELS or 0), 'pixel')}"
         return StimulusError(f"an image of {limit}", got=f"{name}, which is larger", hint="a smaller picture")
     if isinstance(error, Image.UnidentifiedImageError):
+        if name.lower().endswith((".wav", ".flac")):
+            return StimulusError(
+                "an image file", got=f"{name}, a sound", hint="bh.wrap(…, sample_rate=16000), for a network of sounds"
+            )
         return StimulusError("an image file", got=f"{name}, which is no image", hint=SKIP_HINT)
     reason = " ".join(str(error).split()) or type(error).__name__
     return StimulusError("a whole image file", got=f"{name} ({reason})", hint=SKIP_HINT)
