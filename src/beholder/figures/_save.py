@@ -133,8 +133,10 @@ def _settle(fig: Figure) -> Iterator[None]:
         fit_labels(fig)
         engine = fig.get_layout_engine()
         fig.set_layout_engine(None)
-        yield
-        fig.set_layout_engine(engine)
+        try:
+            yield
+        finally:
+            fig.set_layout_engine(engine)
 
 
 @suggest_keywords
