@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from beholder._core.braces import expand_braces, has_braces, has_wildcard
+from beholder._core.braces import expand_braces, expand_path, has_braces, has_wildcard
 
 SPELLED = {
     "plain.0": ["plain.0"],
@@ -28,6 +28,10 @@ def test_braces(text: str) -> None:
 def test_braces_are_those_of_the_shell(text: str) -> None:
     told = subprocess.run(["bash", "-c", f"printf '%s\\n' {text}"], capture_output=True, text=True, check=True)
     assert expand_braces(text) == told.stdout.split()
+
+
+def test_braces_of_one_word_are_part_of_a_path() -> None:
+    assert [each.as_posix() for each in expand_path("run{1}/x{0..1}.tar")] == ["run{1}/x0.tar", "run{1}/x1.tar"]
 
 
 def test_what_stands_for_several() -> None:

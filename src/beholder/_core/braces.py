@@ -8,7 +8,7 @@ from pathlib import Path
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_SEVERAL = re.compile(r"\{(?:\d+\.\.\d+|[^{}]*,[^{}]*)\}")
+_SEVERAL = re.compile(r"(\{(?:\d+\.\.\d+|[^{}]*,[^{}]*)\})")
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -28,6 +28,17 @@ def _read_choices(inside: str) -> list[str]:
     if bounds:
         return [f"{number:0{len(bounds[1])}d}" for number in range(int(bounds[1]), int(bounds[2]) + 1)]
     return [part.strip() for part in inside.split(",")]
+
+
+def expand_path(path: Path | str) -> list[Path]:
+    """The files that a path stands for; braces of one word, which no shell spells out, are part of a name.
+
+    >>> [each.as_posix() for each in expand_path("run{1}/x{0..1}.tar")]
+    ['run{1}/x0.tar', 'run{1}/x1.tar']
+    """
+    pieces = _SEVERAL.split(str(path))
+    choices = [expand_braces(piece) if index % 2 else [piece] for index, piece in enumerate(pieces)]
+    return [Path("".join(parts)) for parts in itertools.product(*choices)]
 
 
 def has_braces(path: Path | str) -> bool:

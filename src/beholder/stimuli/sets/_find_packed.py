@@ -6,7 +6,7 @@ import fnmatch
 from pathlib import Path
 
 from beholder._core.addresses import find_entry, is_address, list_tree, show_place
-from beholder._core.braces import expand_braces, has_braces, has_wildcard
+from beholder._core.braces import expand_path, has_braces, has_wildcard
 from beholder._core.errors import InputError
 from beholder._core.wording import format_count
 from beholder.stimuli.sets._folder import find_kind, list_entries, list_visible
@@ -59,7 +59,7 @@ def _choose(folder: Path, files: list[str], has_folders: bool, suffix: str) -> l
 
 
 def _count_out(path: Path) -> list[Path]:
-    listed = [Path(each) for each in expand_braces(str(path))]
+    listed = expand_path(path)
     missing = [each for each in listed if not _is_there(each)]
     if missing or not listed:
         got = f"{len(missing)} missing, such as {show_place(missing[0])}" if missing else f"none in {show_place(path)}"
